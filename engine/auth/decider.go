@@ -1,0 +1,174 @@
+package auth
+
+import (
+	"crypto/x509"
+	"net/netip"
+	"time"
+
+	"github.com/wicketmq/wicket/engine/mqtt"
+)
+
+// Decider is one link of the chain: something that can say who a client is
+// and what it may do. The plugin host implements it; tests use functions.
+//
+// Both methods return at once. They call done exactly once, on any goroutine,
+// possibly before they return; a Decider that cannot answer in its own time
+// limit answers itself, with Deny. The request is owned by the decider until
+// done is called.
+type Decider interface {
+	Name() string
+
+	// Hears says which questions the decider wants to be asked; one that does
+	// not hear a question is skipped as if it had said Next.
+	Hears(Question) bool
+
+	Authenticate(req *Request, done func(Verdict))
+	Authorize(acc *Access, done func(Verdict))
+}
+
+// Question is a kind of decision.
+type Question uint8
+
+// The questions of the chain.
+const (
+	Authentication Question = iota
+	Authorization
+)
+
+// Decision is the short answer of a Decider. The zero value denies.
+type Decision uint8
+
+// The decisions; the numbers are those of the plugin ABI.
+const (
+	Deny  Decision = 0
+	Allow Decision = 1
+	Next  Decision = 2 // no opinion: ask the next one
+)
+
+// Request is a CONNECT that wants in, with all that is known about it. Its
+// strings and slices are copies that may be kept.
+type Request struct {
+	ClientID       string
+	Username       string
+	HasUsername    bool
+	Password       []byte // zeroed by the gate after the verdict
+	HasPassword    bool
+	Version        mqtt.Version
+	CleanStart     bool
+	KeepAlive      uint16 // seconds
+	SessionExpiry  uint32 // seconds
+	Listener       string // name, such as "tls:default"
+	Transport      string // "tcp", "tls", "ws", "wss"
+	Peer           netip.AddrPort
+	TLS            *TLS // nil on a plain transport
+	AuthMethod     string
+	AuthData       []byte
+	Will           *Will
+	UserProperties []Property
+}
+
+// TLS is what the handshake of a connection established.
+type TLS struct {
+	Version    string // "TLS 1.3"
+	Suite      string // IANA name
+	ServerName string // SNI as sent, or empty
+	ALPN       string
+	Resumed    bool
+	// Chain is the client's certificate chain, leaf first; it is empty when
+	// the client sent none. Verified says that it leads to a trusted anchor.
+	Chain    []*x509.Certificate
+	Verified bool
+}
+
+// Will is the part of a will message that authorization looks at.
+type Will struct {
+	Topic  string
+	QoS    byte
+	Retain bool
+}
+
+// Property is an MQTT 5.0 user property.
+type Property struct{ Key, Value string }
+
+// Access is a question about topics, asked when the rules of a session do not
+// answer it. All items belong to one packet and one client.
+type Access struct {
+	ClientID   string
+	Username   string
+	Attributes map[string]string
+	Listener   string
+	Peer       netip.AddrPort
+	Action     Action
+	Items      []Item
+}
+
+// Item is one topic name (publish) or filter (subscribe) of an Access.
+type Item struct {
+	Topic  string
+	QoS    byte
+	Retain bool
+	Share  string // share name of a shared subscription, or empty
+}
+
+// Action is what a client wants to do with a topic. It is a bit set in rules.
+type Action uint8
+
+// The actions.
+const (
+	Publish Action = 1 << iota
+	Subscribe
+)
+
+// Verdict is the full answer of a Decider. Only Decision matters for Next.
+type Verdict struct {
+	Decision Decision
+
+	// Reason and ReasonText refine a Deny; 0 means Not authorized (0x87).
+	Reason     mqtt.Reason
+	ReasonText string
+
+	// The rest is read from an Allow of an Authenticate.
+	Superuser      bool // asks no plugin and no rule; host deny rules still hold
+	Rules          []Rule
+	Default        Decision      // when no rule matches: Deny, Allow, or Next = ask the chain
+	TTL            time.Duration // how long an Authorize answer may be cached; 0 = host default, <0 = not at all
+	ExpireAt       time.Time     // disconnect then; zero = never
+	Attributes     map[string]string
+	Username       string // replaces the client's when not empty
+	ClientID       string // assigned client id when not empty
+	UserProperties []Property
+	Limits         Limits
+
+	// Items holds one decision per item for an Authorize with several; when
+	// it is empty, Decision stands for all.
+	Items []Decision
+}
+
+// Rule permits or forbids actions on topics. Rules are tried in order and the
+// first match decides (spec AUTHZ-06). Filter may hold the placeholders
+// ${clientid}, ${username} and ${client_attrs.NAME} as whole levels.
+type Rule struct {
+	Permit  bool
+	Actions Action
+	Filter  string
+	Exact   bool   // "eq": compare the text, do not match wildcards
+	QoS     uint8  // bit n set = applies to QoS n; 0 = any
+	Retain  Retain // publish only
+}
+
+// Retain restricts a rule by the retain flag of a publish.
+type Retain uint8
+
+// The restrictions.
+const (
+	RetainAny Retain = iota
+	RetainOnly
+	RetainNever
+)
+
+// Limits are per-session caps from a verdict; zero keeps the host's.
+type Limits struct {
+	MaxPacketSize    uint32
+	MaxInflight      uint16
+	MaxSubscriptions uint32
+}

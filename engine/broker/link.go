@@ -1,0 +1,34 @@
+package broker
+
+import "github.com/wicketmq/wicket/engine/wheel"
+
+// Link is the byte side of one connection, as the broker sees it; the reactor
+// implements it. Every method is called on the event loop that owns the
+// connection, and none of them blocks.
+type Link interface {
+	// Out returns the buffer of bytes queued in this turn, for the caller to
+	// append whole encoded packets to and to put back with SetOut before it
+	// returns. The first call of a turn puts the link on its loop's dirty
+	// list; the loop flushes once at the end of the turn.
+	Out() []byte
+	SetOut([]byte)
+
+	// Unsent is the number of bytes queued but not yet taken by the socket:
+	// this turn's bytes and the transport's backlog.
+	Unsent() int
+
+	// Pause stops reading from the peer, Resume starts again; on Resume the
+	// link feeds what it has buffered before it reads more, in a later step
+	// of the same turn (never from inside the call).
+	Pause()
+	Resume()
+
+	// Arm asks for one call of Client.Expire at the tick given, replacing
+	// an earlier request; 0 disarms. A link has one timer.
+	Arm(at wheel.Tick)
+
+	// Close flushes what is queued and closes the connection after this
+	// turn. The broker calls it once; Client.Lost is not called after it.
+	// reason is a short stable word for logs and counters.
+	Close(reason string)
+}
