@@ -1,0 +1,123 @@
+package tlsio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// ErrBusy says that as many handshakes are in progress as the pool allows.
+var ErrBusy = errors.New("tls: too many handshakes in progress")
+
+// DefaultHandshakes is the default bound of handshakes in progress.
+const DefaultHandshakes = 4096
+
+// Pool runs handshakes with two bounds: how many are in progress, which bounds
+// memory, and how many compute at once, which bounds the processors taken from
+// the event loops. A handshake that waits for its peer counts only for the
+// first, so slow peers cannot keep others out. All methods are safe for use by
+// any goroutine.
+type Pool struct {
+	limit   int64
+	slots   slots
+	active  atomic.Int64
+	refused atomic.Uint64
+	panics  atomic.Uint64
+}
+
+// Stats are the figures of a [Pool].
+type Stats struct {
+	Active    int    // handshakes in progress
+	Computing int    // of these, those that are not waiting for their peer
+	Refused   uint64 // handshakes refused with ErrBusy
+	Panics    uint64 // handshakes ended by a panic, recovered
+}
+
+// NewPool makes a pool of at most inProgress handshakes of which at most
+// running compute at once; zero or less means [DefaultHandshakes] and the
+// number of processors.
+func NewPool(inProgress, running int) *Pool {
+	if inProgress <= 0 {
+		inProgress = DefaultHandshakes
+	}
+	if running <= 0 {
+		running = runtime.GOMAXPROCS(0)
+	}
+	return &Pool{limit: int64(inProgress), slots: make(slots, running)}
+}
+
+// Start runs c's handshake on a goroutine of its own and calls done there with
+// the result; done posts to the loop, which then may Open c. Above the bound
+// it returns [ErrBusy] at once and done is not called. deadline is for the
+// whole handshake; the zero time means none.
+func (p *Pool) Start(c *Conn, deadline time.Time, done func(error)) error {
+	if p.active.Add(1) > p.limit {
+		p.active.Add(-1)
+		p.refused.Add(1)
+		return ErrBusy
+	}
+	c.shake.slots = &p.slots
+	go func() {
+		err := p.run(c, deadline)
+		p.active.Add(-1)
+		done(err)
+	}()
+	return nil
+}
+
+func (p *Pool) run(c *Conn, deadline time.Time) (err error) {
+	ctx := context.Background()
+	if !deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
+	p.slots.acquire()
+	defer p.slots.release()
+	defer func() {
+		if v := recover(); v != nil {
+			p.panics.Add(1)
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return c.Handshake(ctx)
+}
+
+// Stats returns the figures of this moment.
+func (p *Pool) Stats() Stats {
+	return Stats{
+		Active:    int(p.active.Load()),
+		Computing: len(p.slots),
+		Refused:   p.refused.Load(),
+		Panics:    p.panics.Load(),
+	}
+}
+
+// PanicError is the result of a handshake that panicked: a defect here or in
+// what it calls, which has cost this connection only.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("tls: handshake panicked: %v", e.Value) }
+
+// slots counts those who compute: one token each. A nil *slots is without
+// bound. Waiters are served in the order of their arrival.
+type slots chan struct{}
+
+func (s *slots) acquire() {
+	if s != nil {
+		*s <- struct{}{}
+	}
+}
+
+func (s *slots) release() {
+	if s != nil {
+		<-*s
+	}
+}

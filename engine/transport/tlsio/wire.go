@@ -1,0 +1,193 @@
+package tlsio
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// MaxBuffered is how many bytes a peer may have in flight during its
+// handshake: the largest certificate message that crypto/tls takes (256 KiB)
+// and room for what follows it.
+const MaxBuffered = 300 << 10
+
+// wire is the net.Conn that crypto/tls sees of a Conn.
+type wire Conn
+
+// Read gives crypto/tls the rest of one record. It blocks during the
+// handshake, and returns errAgain instead in the data phase.
+func (w *wire) Read(p []byte) (int, error) {
+	if w.shake != nil {
+		return w.shake.read(p)
+	}
+	if len(w.record) == 0 {
+		return 0, errAgain
+	}
+	n := copy(p, w.record)
+	w.record = w.record[n:]
+	return n, nil
+}
+
+// Write queues, and so never fails for lack of room: crypto/tls latches every
+// write error.
+func (w *wire) Write(p []byte) (int, error) {
+	if w.shake != nil {
+		// p is crypto/tls's own scratch buffer.
+		if err := w.shake.send(append([]byte(nil), p...)); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
+	w.out = append(w.out, p...)
+	return len(p), nil
+}
+
+// Close is called by crypto/tls when the handshake's context ends.
+func (w *wire) Close() error {
+	(*Conn)(w).Abort()
+	return nil
+}
+
+func (w *wire) LocalAddr() net.Addr {
+	if w.shake == nil {
+		return nil
+	}
+	return w.shake.local
+}
+
+func (w *wire) RemoteAddr() net.Addr {
+	if w.shake == nil {
+		return nil
+	}
+	return w.shake.remote
+}
+
+func (*wire) SetDeadline(time.Time) error      { return nil }
+func (*wire) SetReadDeadline(time.Time) error  { return nil }
+func (*wire) SetWriteDeadline(time.Time) error { return nil }
+
+// shake is what a connection needs during its handshake only.
+type shake struct {
+	remote, local net.Addr
+	send          func([]byte) error
+	slots         *slots // nil outside a pool; written before the handshake starts
+
+	mu      sync.Mutex
+	arrived sync.Cond // signalled on bytes and on abort
+	buf     []byte    // bytes fed and not yet read: buf[off:]
+	off     int
+	record  int   // bytes of the current record not yet read
+	started bool  // the first record has been read
+	err     error // why the handshake is over
+}
+
+func newShake(remote, local net.Addr, send func([]byte) error) *shake {
+	s := &shake{remote: remote, local: local, send: send}
+	s.arrived.L = &s.mu
+	return s
+}
+
+func (s *shake) feed(b []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.buf)-s.off+len(b) > MaxBuffered {
+		return ErrFlood
+	}
+	if s.off == len(s.buf) || cap(s.buf)-len(s.buf) < len(b) {
+		s.buf, s.off = s.buf[:copy(s.buf, s.buf[s.off:])], 0
+	}
+	s.buf = append(s.buf, b...)
+	if !s.started {
+		if err := Sniff(s.buf); err != nil {
+			return err
+		}
+	}
+	s.arrived.Signal()
+	return nil
+}
+
+func (s *shake) ready() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return wholeRecord(s.buf[s.off:])
+}
+
+// read blocks for the next whole record and gives out its bytes. While it
+// waits it gives up its slot of the pool, so that slow peers hold none.
+func (s *shake) read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.record == 0 {
+		if err := s.await(); err != nil {
+			return 0, err
+		}
+		if !s.started {
+			s.started = true
+			s.buf = splitRecord(s.buf)
+		}
+		s.record = recordLength(s.buf[s.off:])
+	}
+	if s.err != nil {
+		return 0, s.err
+	}
+	n := copy(p, s.buf[s.off:s.off+s.record])
+	s.off += n
+	s.record -= n
+	return n, nil
+}
+
+// await returns once a whole record is there, holding a slot again.
+func (s *shake) await() error {
+	if s.err == nil && !wholeRecord(s.buf[s.off:]) {
+		s.slots.release()
+		for s.err == nil && !wholeRecord(s.buf[s.off:]) {
+			s.arrived.Wait()
+		}
+		s.mu.Unlock()
+		s.slots.acquire()
+		s.mu.Lock()
+	}
+	return s.err
+}
+
+func (s *shake) abort(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+	s.arrived.Signal()
+}
+
+// rest returns the bytes behind the handshake, in a slice of their own size.
+func (s *shake) rest() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]byte(nil), s.buf[s.off:]...)
+}
+
+// splitRecord cuts the first record, the ClientHello, into four smaller ones.
+// Handshake messages may be spread over records as the sender likes (RFC 8446
+// section 5.1) and record headers are in no transcript, so crypto/tls computes
+// the same handshake; but the raw input buffer, which it keeps for the life of
+// the connection, need then not hold the longest record that most clients
+// ever send.
+func splitRecord(b []byte) []byte {
+	n := recordLength(b) - recordHeader
+	if n <= splitAbove || b[0] != typeHandshake {
+		return b
+	}
+	part := (n + 3) / 4
+	split := make([]byte, 0, len(b)+3*recordHeader)
+	for body := b[recordHeader : recordHeader+n]; len(body) > 0; {
+		k := min(part, len(body))
+		split = append(split, b[0], b[1], b[2], byte(k>>8), byte(k))
+		split = append(split, body[:k]...)
+		body = body[k:]
+	}
+	return append(split, b[recordHeader+n:]...)
+}
+
+// splitAbove is the record size that crypto/tls's first allocation of its raw
+// input buffer holds anyway.
+const splitAbove = 500
