@@ -244,6 +244,10 @@ func (c *Conn) TakeOutput(out []byte) []byte {
 	return out
 }
 
+// HasOutput reports whether reading has caused something to be written, which
+// the next Write or TakeOutput hands over.
+func (c *Conn) HasOutput() bool { return len(c.out) > 0 }
+
 // CloseNotify appends the close_notify alert (RFC 8446 section 6.1); nothing
 // can be written after it.
 func (c *Conn) CloseNotify(out []byte) []byte {
