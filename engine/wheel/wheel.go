@@ -45,12 +45,14 @@ func (t *Timer) At() Tick { return t.at }
 type Wheel struct {
 	now   Tick
 	armed int
+	due   Timer        // list head: what the slot being emptied has to fire
 	ring  [slots]Timer // list heads
 }
 
 // New returns an empty wheel that stands at tick 1.
 func New() *Wheel {
 	w := &Wheel{now: 1}
+	w.due.next, w.due.prev = &w.due, &w.due
 	for i := range w.ring {
 		h := &w.ring[i]
 		h.next, h.prev = h, h
@@ -105,17 +107,15 @@ func (w *Wheel) fire(head *Timer) {
 	if head.next == head {
 		return
 	}
-	var due Timer
-	due.next, due.prev = &due, &due
 	for t := head.next; t != head; {
 		next := t.next
 		if t.at <= w.now {
 			unlink(t)
-			insert(t, &due)
+			insert(t, &w.due)
 		}
 		t = next
 	}
-	for t := due.next; t != &due; t = due.next {
+	for t := w.due.next; t != &w.due; t = w.due.next {
 		unlink(t)
 		w.armed--
 		t.owner.Expire(w.now)
