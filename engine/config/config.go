@@ -1,0 +1,144 @@
+// Package config turns files, environment variables and command-line flags
+// into one immutable [Config], or into a list of everything that is wrong
+// with them.
+//
+// The annotated structs in this file are the only place where a key exists:
+// defaults, validation, environment names, the JSON Schema, the sample file
+// and the reference page are all derived from their tags. See [schema] for
+// the tags.
+//
+// [Load] may be called on any goroutine. A *Config is never changed after
+// Load returned it, so any number of goroutines may read it; a reload builds
+// a new one and the owner swaps a pointer. Nothing here keeps the caller's
+// buffers.
+package config
+
+import (
+	"time"
+)
+
+//go:generate go test -run TestGenerated -update .
+
+// Config is the whole configuration of a broker.
+type Config struct {
+	DataDir   string            `key:"data_dir" default:"data" path:"dir" reload:"restart" doc:"Directory that the broker writes to: the development CA, the compile cache of plugins, the users file of a broker started without a configuration file. It is made when it is missing."`
+	Loops     int               `key:"loops" default:"0" min:"0" max:"1024" reload:"restart" doc:"Number of event loops; 0 means one for each CPU."`
+	Listeners Listeners         `key:"listeners" doc:"Sockets that clients connect to, by transport and name. At least one must be enabled."`
+	Plugins   map[string]Plugin `key:"plugins" example:"password" doc:"WebAssembly plugins by name. A plugin is asked only when auth.chain names it."`
+	Auth      Auth              `key:"auth" doc:"Who may connect."`
+	Authz     Authz             `key:"authz" doc:"Who may publish and subscribe where."`
+	MQTT      MQTT              `key:"mqtt" doc:"Protocol limits, for each client unless the sentence says otherwise."`
+	Log       Log               `key:"log" doc:"What the broker writes to standard error."`
+	Shutdown  Shutdown          `key:"shutdown" doc:"How the broker stops."`
+}
+
+// Listeners holds the listeners by transport, then by name.
+type Listeners struct {
+	TCP map[string]TCPListener `key:"tcp" example:"default" reload:"restart" doc:"Plain MQTT over TCP."`
+	TLS map[string]TLSListener `key:"tls" example:"default" reload:"restart" doc:"MQTT over TLS."`
+}
+
+// Listener is what every kind of listener has.
+type Listener struct {
+	Enable         bool `key:"enable" default:"true" reload:"restart" doc:"Whether the listener is opened at all."`
+	Bind           Bind `key:"bind" required:"true" reload:"restart" doc:"Address and port to listen on: 127.0.0.1:1883, [::1]:1883, or a port alone for every IPv4 address. Port 0 takes a free one."`
+	MaxConnections int  `key:"max_connections" default:"infinity" min:"1" infinity:"0" reload:"live" doc:"Most connections at one time; a further one is accepted and closed at once, before TLS and MQTT."`
+}
+
+// TCPListener is a plain listener.
+type TCPListener struct {
+	Listener
+}
+
+// TLSListener is a listener that speaks TLS before MQTT.
+type TLSListener struct {
+	Listener
+	TLS TLS `key:"tls" reload:"live" doc:"Certificates and protocol of this listener. The option names are those of EMQX."`
+}
+
+// TLS is the server side of TLS for one listener.
+type TLS struct {
+	Certfile         string        `key:"certfile" path:"file" doc:"PEM file with the server's chain: the leaf first, then its issuer, and so on upward; exactly this is sent. Empty, on a loopback bind only, means a certificate from the development CA in data_dir."`
+	Keyfile          string        `key:"keyfile" path:"file" doc:"PEM file with the private key of the leaf: PKCS#1, PKCS#8, SEC 1 or Ed25519."`
+	Cacertfile       string        `key:"cacertfile" path:"file" doc:"PEM bundle of the authorities that client certificates must lead to; needed by verify_peer."`
+	Password         Secret        `key:"password" doc:"Password of an encrypted private key: the text itself, or file:///path to read it from."`
+	Verify           Verify        `key:"verify" default:"verify_none" doc:"verify_peer asks clients for a certificate and checks it; verify_none asks for none."`
+	FailIfNoPeerCert bool          `key:"fail_if_no_peer_cert" default:"false" doc:"Whether a client without a certificate is refused during the handshake; needs verify_peer."`
+	Versions         []TLSVersion  `key:"versions" default:"tlsv1.3,tlsv1.2" doc:"Protocol versions offered. A gap is refused: tlsv1.3 together with an older version needs tlsv1.2."`
+	HandshakeTimeout time.Duration `key:"handshake_timeout" default:"15s" min:"100ms" max:"10m" doc:"Time from accept to the end of the handshake."`
+}
+
+// Plugin is one WebAssembly module and the box it runs in.
+type Plugin struct {
+	File       string         `key:"file" required:"true" path:"plugin" doc:"Path of a .wasm file, or builtin:NAME for one that comes with the broker."`
+	Config     map[string]any `key:"config" doc:"Settings of the plugin itself, handed over as they are; its own documentation names them."`
+	Grants     []Grant        `key:"grants" doc:"Host functions beyond the basic ones that the plugin may import; a module that imports another is refused at load. A builtin plugin has those it needs."`
+	Workers    int            `key:"workers" default:"0" min:"0" max:"1024" doc:"Instances that run side by side; 0 means one for each CPU."`
+	Memory     ByteSize       `key:"memory" default:"64MB" min:"1MB" max:"4GB" doc:"Most linear memory of one instance."`
+	CPUSlice   time.Duration  `key:"cpu_slice" default:"100ms" min:"1ms" max:"1m" doc:"Time that one call into the guest may run before the instance is dropped and the request denied."`
+	Timeout    time.Duration  `key:"timeout" default:"5s" min:"10ms" max:"5m" doc:"Time from question to answer, waiting included; then on_error decides."`
+	MaxPending int            `key:"max_pending" default:"10000" min:"1" max:"10000000" doc:"Most questions that may wait for the plugin at one time; a further client is told that the server is busy."`
+	OnError    OnError        `key:"on_error" default:"deny" doc:"What a trap, a timeout or a malformed answer counts as: deny, or next to ask the following plugin."`
+
+	// Dir is the directory that relative paths inside Config start from: that
+	// of the file which names the plugin.
+	Dir string `key:"-"`
+}
+
+// Auth says who may connect.
+type Auth struct {
+	Chain     []string      `key:"chain" doc:"Plugins to ask, in this order; the first answer other than next decides, and the end of the chain denies."`
+	Anonymous Anonymous     `key:"anonymous" default:"deny" doc:"What happens to a client with neither user name nor password, when no plugin has an opinion: deny, loopback (allow on a connection from this machine) or allow."`
+	Timeout   time.Duration `key:"timeout" default:"15s" min:"10ms" max:"10m" doc:"Time that the whole chain may take for one client; then it is denied."`
+}
+
+// Authz says who may publish and subscribe where.
+type Authz struct {
+	NoMatch NoMatch    `key:"no_match" default:"deny" doc:"Answer when no rule and no plugin has one: deny or allow."`
+	Cache   AuthzCache `key:"cache" doc:"Answers of plugins, remembered for each client."`
+}
+
+// AuthzCache bounds the decision cache of a session.
+type AuthzCache struct {
+	Enable  bool          `key:"enable" default:"true" doc:"Whether answers are remembered."`
+	MaxSize int           `key:"max_size" default:"32" min:"1" max:"65536" doc:"Most answers remembered for one client; the oldest goes first."`
+	TTL     time.Duration `key:"ttl" default:"1m" min:"1s" max:"1d" doc:"Time that an answer is good for when the plugin does not say."`
+}
+
+// MQTT holds the protocol limits.
+type MQTT struct {
+	MaxPacketSize     ByteSize      `key:"max_packet_size" default:"1MB" min:"1KB" max:"256MB" doc:"Largest packet taken from a client; told to 5.0 clients, and a larger one ends the connection."`
+	MaxInflight       int           `key:"max_inflight" default:"32" min:"1" max:"65535" doc:"Most QoS 1 and 2 messages on their way to one client without an acknowledgement, and from it (its Receive Maximum)."`
+	MaxQueuedMessages int           `key:"max_queued_messages" default:"1000" min:"0" max:"10000000" doc:"Most messages waiting for one client that is away or slow; beyond it the oldest is dropped."`
+	MaxKeepAlive      time.Duration `key:"max_keepalive" default:"65535s" min:"1s" max:"65535s" doc:"Longest keep-alive; a 5.0 client that asks for more is told this one, and an older client is held to it."`
+	MaxSessionExpiry  time.Duration `key:"max_session_expiry" default:"7d" min:"0s" infinity:"forever" doc:"Longest time that a session outlives its connection; it is also that of a 3.1.1 client without clean session."`
+	MaxTopicLevels    int           `key:"max_topic_levels" default:"128" min:"1" max:"65535" doc:"Most levels of a topic name or filter."`
+	MaxTopicAlias     int           `key:"max_topic_alias" default:"64" min:"0" max:"65535" doc:"Most topic aliases that a 5.0 client may set; 0 forbids them."`
+	MaxSubscriptions  int           `key:"max_subscriptions" default:"10000" min:"1" infinity:"0" doc:"Most subscriptions of one client."`
+	IdleTimeout       time.Duration `key:"idle_timeout" default:"15s" min:"100ms" max:"10m" doc:"Time that a connection has for its CONNECT, counted from the end of the handshake."`
+	Retained          Retained      `key:"retained" doc:"Bounds of the retained messages of the whole broker."`
+	Outbound          Outbound      `key:"outbound" doc:"Bytes waiting for a slow reader."`
+}
+
+// Retained bounds the retained messages of the whole broker.
+type Retained struct {
+	MaxMessages int      `key:"max_messages" default:"1000000" min:"0" infinity:"0" doc:"Most retained messages; a further topic is refused with Quota exceeded."`
+	MaxBytes    ByteSize `key:"max_bytes" default:"256MB" min:"0" infinity:"0" doc:"Most bytes of topics and payloads retained."`
+}
+
+// Outbound bounds what waits for one connection.
+type Outbound struct {
+	HighWater ByteSize `key:"high_water" default:"512KB" min:"4KB" max:"1GB" doc:"Bytes unsent at which QoS 0 messages for the client are dropped and the others stay in its queue."`
+	Max       ByteSize `key:"max" default:"8MB" min:"64KB" max:"4GB" doc:"Bytes unsent at which the connection is closed. Must leave room for high_water and one packet of max_packet_size."`
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  LogLevel  `key:"level" default:"info" doc:"Least level that is written: debug, info, warn or error."`
+	Format LogFormat `key:"format" default:"text" reload:"restart" doc:"text for people, json for machines."`
+}
+
+// Shutdown says how the broker stops.
+type Shutdown struct {
+	Grace time.Duration `key:"grace" default:"10s" min:"0s" max:"10m" doc:"Time from the first SIGTERM to the exit: clients are told (0x8B), queued bytes are flushed, and then connections are cut."`
+}
