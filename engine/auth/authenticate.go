@@ -1,0 +1,217 @@
+package auth
+
+import (
+	"fmt"
+	"math"
+	"time"
+	"unicode/utf8"
+
+	"github.com/wicketmq/wicket/engine/mqtt"
+)
+
+// Outcome is the result of an authentication.
+type Outcome struct {
+	// Grant is what the client may do; nil means that it is refused.
+	Grant *Grant
+
+	// Reason is for the CONNACK: Success, or why the client is refused (the
+	// encoder maps it for MQTT 3.x). ReasonText may be sent to the client.
+	Reason     mqtt.Reason
+	ReasonText string
+
+	// Decider says who decided, for logs and counters: the name of a decider,
+	// "anonymous" or "certificate" for the gate's own rules, or empty when
+	// nobody in the chain had an opinion.
+	Decider string
+
+	// Err is what the operator should see of a fault, such as a malformed
+	// rule in a verdict. It is never for the client.
+	Err error
+}
+
+// Who decided when it was no decider.
+const (
+	byAnonymous   = "anonymous"
+	byCertificate = "certificate"
+)
+
+const maxReasonText = 1024 // bytes
+
+// Authenticate asks the chain whether the client may come in and calls done
+// exactly once, on any goroutine, possibly before it returns. The request
+// belongs to the gate until then; its password is overwritten with zeros
+// before done is called. The broker has assigned a client id to a client
+// without one before it asks, since rules may hold ${clientid}.
+//
+// Deciders are asked in order and the first answer other than Next decides.
+// When nobody has an opinion:
+//
+//	chain      policy   client                      outcome
+//	any        any      authentication method       0x8C Bad authentication method
+//	not empty  any      shows something             0x87 Not authorized
+//	not empty  allow    anonymous                   in
+//	not empty  deny     anonymous                   0x87
+//	empty      allow    any                         in, and everything is permitted
+//	empty      deny     verified certificate        in
+//	empty      deny     any other                   0x87
+//
+// The policy is the effective one: AnonymousLoopback is allow or deny by the
+// address of the peer. Those who come in without a decider have no rules of
+// their own: authorization asks the chain, then NoMatch. The exception is the
+// empty chain with allow, where nothing is asked and nothing is denied but by
+// the host rules.
+func (g *Gate) Authenticate(req *Request, done func(Outcome)) {
+	a := &admission{gate: g, req: req, done: done}
+	a.ask(0)
+}
+
+// admission is a CONNECT on its way through the chain.
+type admission struct {
+	gate *Gate
+	req  *Request
+	done func(Outcome)
+}
+
+// ask puts the question to the deciders from the i-th on, until one of them
+// decides or has to be waited for.
+func (a *admission) ask(i int) {
+	for ; i < len(a.gate.chain); i++ {
+		l := &a.gate.chain[i]
+		if !l.hears[Authentication] {
+			continue
+		}
+		ans, ok := ask(l.name,
+			func(done func(Verdict)) { l.decider.Authenticate(a.req, done) },
+			func(ans answer) {
+				if !a.settle(l, ans) {
+					a.ask(i + 1)
+				}
+			})
+		if !ok || a.settle(l, ans) {
+			return
+		}
+	}
+	a.finish(a.gate.unasked(a.req))
+}
+
+// settle ends the admission unless the answer is Next.
+func (a *admission) settle(l *link, ans answer) bool {
+	switch {
+	case ans.fault != nil:
+		a.finish(Outcome{Reason: mqtt.ServerUnavailable, Decider: l.name, Err: ans.fault})
+	case ans.verdict.Decision == Next:
+		return false
+	case ans.verdict.Decision == Allow:
+		a.finish(a.gate.admit(a.req, &ans.verdict, l.name))
+	default:
+		a.finish(refuse(&ans.verdict, l.name))
+	}
+	return true
+}
+
+func (a *admission) finish(o Outcome) {
+	clear(a.req.Password)
+	a.done(o)
+}
+
+// refuse carries a Deny to the client. A reason that a CONNACK cannot carry,
+// or that would not refuse, becomes Not authorized.
+func refuse(v *Verdict, decider string) Outcome {
+	o := Outcome{Reason: mqtt.NotAuthorized, Decider: decider}
+	if refuses(v.Reason) {
+		o.Reason = v.Reason
+	}
+	if len(v.ReasonText) <= maxReasonText && printable(v.ReasonText) {
+		o.ReasonText = v.ReasonText
+	}
+	return o
+}
+
+// refuses says whether a CONNACK may carry r as a refusal (§3.2.2.2).
+func refuses(r mqtt.Reason) bool {
+	switch {
+	case r >= 0x80 && r <= 0x8A, r >= 0x99 && r <= 0x9D:
+		return true
+	}
+	switch r {
+	case 0x8C, 0x90, 0x95, 0x97, 0x9F:
+		return true
+	}
+	return false
+}
+
+// admit turns an Allow into a grant. A verdict with a fault in it refuses the
+// client: half of its rules are not what the decider meant.
+func (g *Gate) admit(req *Request, v *Verdict, decider string) Outcome {
+	grant, err := g.grant(req, v)
+	if err != nil {
+		return Outcome{
+			Reason:  mqtt.BadUsernameOrPassword, // spec AUTHN-07
+			Decider: decider,
+			Err:     fmt.Errorf("verdict of %q: %w", decider, err),
+		}
+	}
+	return Outcome{Grant: grant, Decider: decider}
+}
+
+// unasked decides about a client that no decider has an opinion on.
+func (g *Gate) unasked(req *Request) Outcome {
+	allow := g.anonymous == AnonymousAllow ||
+		g.anonymous == AnonymousLoopback && req.Peer.Addr().Unmap().IsLoopback()
+	empty := len(g.chain) == 0
+	switch {
+	case req.AuthMethod != "":
+		// The exchange cannot be completed [MQTT-4.12.0-1].
+		return Outcome{Reason: mqtt.BadAuthMethod}
+	case empty && allow:
+		return g.enter(req, open, byAnonymous)
+	case empty && req.TLS.verified():
+		return g.enter(req, Next, byCertificate)
+	case allow && anonymous(req):
+		return g.enter(req, Next, byAnonymous)
+	case anonymous(req):
+		return Outcome{Reason: mqtt.NotAuthorized, Decider: byAnonymous}
+	}
+	return Outcome{Reason: mqtt.NotAuthorized}
+}
+
+// enter admits a client by a rule of the gate itself.
+func (g *Gate) enter(req *Request, def Decision, by string) Outcome {
+	grant, err := g.bind(&Grant{def: def}, identify(req, &Verdict{}))
+	if err != nil {
+		return Outcome{Reason: mqtt.NotAuthorized, Decider: by, Err: err}
+	}
+	return Outcome{Grant: grant, Decider: by}
+}
+
+func anonymous(req *Request) bool {
+	return !req.HasUsername && !req.HasPassword && req.AuthMethod == "" && !req.TLS.verified()
+}
+
+// verified says whether the client proved to hold a trusted certificate.
+func (t *TLS) verified() bool { return t != nil && t.Verified && len(t.Chain) > 0 }
+
+// checkExpiry refuses a time that has passed, and one so far away that it was
+// milliseconds taken for seconds (spec AUTHN-07).
+func checkExpiry(at, now time.Time) error {
+	switch {
+	case at.IsZero():
+		return nil
+	case !at.After(now):
+		return fmt.Errorf("expiry %s has passed", at.UTC().Format(time.RFC3339))
+	case at.Unix() > now.UnixMilli()/2:
+		return fmt.Errorf("expiry %d is not in seconds", at.Unix())
+	}
+	return nil
+}
+
+// printable says whether s may stand in a UTF-8 string of a packet: valid, and
+// free of control characters (§1.5.4).
+func printable(s string) bool {
+	for _, r := range s {
+		if r < 0x20 || r >= 0x7F && r < 0xA0 {
+			return false
+		}
+	}
+	return len(s) <= math.MaxUint16 && utf8.ValidString(s)
+}

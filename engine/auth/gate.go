@@ -1,0 +1,158 @@
+// Package auth decides who may come in and what they may do. It owns the
+// chain of deciders, the verdicts they give, the rules of a session compiled
+// from a verdict, and the session's cache of decisions. It knows nothing of
+// sockets, files or Wasm: a [Decider] is an interface, and the clock is given.
+//
+// A [Gate] is immutable and may be used from any goroutine. A [Grant] belongs
+// to one session and is touched by the event loop that owns the session and by
+// nobody else. Byte slices passed in are read during the call and not kept.
+//
+// Everything fails closed: an absent, late, malformed or panicking answer
+// denies.
+package auth
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Anonymous is the policy for clients that show nothing about themselves: no
+// user name, no password, no verified certificate, no authentication method.
+type Anonymous uint8
+
+// The policies. AnonymousLoopback is AnonymousAllow for a peer on a loopback
+// address and AnonymousDeny for everybody else.
+const (
+	AnonymousDeny Anonymous = iota
+	AnonymousLoopback
+	AnonymousAllow
+)
+
+// Defaults and bounds of Options.
+const (
+	DefaultCacheSize   = 64
+	DefaultCacheTTL    = time.Minute
+	DefaultNegativeTTL = 5 * time.Second
+
+	maxCacheSize = 1024
+	maxTTL       = 24 * time.Hour
+)
+
+// Options configure a Gate. The zero value lets nobody in without a verified
+// certificate, and permits them nothing.
+type Options struct {
+	// Chain is asked in order; the first answer other than Next decides.
+	Chain []Decider
+
+	Anonymous Anonymous
+
+	// NoMatch decides an access that no rule and no decider answers.
+	// Anything but Allow denies.
+	NoMatch Decision
+
+	// Rules are the host's own. They come before every other permission and
+	// bind superusers too: a match that does not permit is final; a match
+	// that permits exempts the access from the host rules after it, and the
+	// usual order goes on.
+	Rules []Rule
+
+	// CacheSize is the number of decisions a session remembers, at most
+	// 1024; 0 means DefaultCacheSize, less than 0 none.
+	CacheSize int
+
+	// CacheTTL is how long an allowed access is remembered when the decider
+	// does not say, NegativeTTL how long at most a denied one is; 0 means the
+	// default, less than 0 not at all.
+	CacheTTL    time.Duration
+	NegativeTTL time.Duration
+
+	Clock func() time.Time // nil = time.Now
+}
+
+// Gate is the configured chain: it admits clients ([Gate.Authenticate]) and
+// answers what their rules leave open ([Gate.Authorize]). It is immutable; a
+// reload builds another one and moves sessions over with [Gate.Adopt].
+type Gate struct {
+	chain     []link
+	asks      bool // some decider hears Authorization
+	anonymous Anonymous
+	noMatch   Decision
+	rules     []Rule
+	host      *acl // the compiled rules, when they are the same for everybody
+	personal  bool // the rules hold placeholders: compile them per session
+	cacheSize int
+	allowTTL  time.Duration
+	denyTTL   time.Duration
+	clock     func() time.Time
+	plain     map[plainKey]*Grant
+}
+
+// link is a decider with its constant answers, asked for once.
+type link struct {
+	decider Decider
+	name    string
+	hears   [2]bool // by Question
+}
+
+// NewGate checks and compiles the options. What a decider Hears must not
+// change while a gate holds it: build another gate then.
+func NewGate(o Options) (*Gate, error) {
+	if o.Anonymous > AnonymousAllow {
+		return nil, fmt.Errorf("unknown anonymous policy %d", o.Anonymous)
+	}
+	if o.CacheSize > maxCacheSize {
+		return nil, fmt.Errorf("decision cache of %d entries: at most %d", o.CacheSize, maxCacheSize)
+	}
+	g := &Gate{
+		anonymous: o.Anonymous,
+		noMatch:   Deny,
+		rules:     slices.Clone(o.Rules),
+		cacheSize: or(o.CacheSize, DefaultCacheSize),
+		allowTTL:  min(or(o.CacheTTL, DefaultCacheTTL), maxTTL),
+		denyTTL:   min(or(o.NegativeTTL, DefaultNegativeTTL), maxTTL),
+		clock:     o.Clock,
+	}
+	if o.NoMatch == Allow {
+		g.noMatch = Allow
+	}
+	if g.clock == nil {
+		g.clock = time.Now
+	}
+	if err := g.link(o.Chain); err != nil {
+		return nil, err
+	}
+	host, err := compile(o.Rules, &Identity{})
+	if err != nil {
+		return nil, fmt.Errorf("host rules: %w", err)
+	}
+	if g.personal = personal(o.Rules); !g.personal {
+		g.host = host
+	}
+	g.plain = g.plainGrants()
+	return g, nil
+}
+
+// link asks every decider for its name and for what it hears.
+func (g *Gate) link(chain []Decider) error {
+	for i, d := range chain {
+		if d == nil {
+			return fmt.Errorf("decider %d of the chain is nil", i)
+		}
+		l := link{decider: d, name: d.Name()}
+		l.hears[Authentication] = d.Hears(Authentication)
+		l.hears[Authorization] = d.Hears(Authorization)
+		g.asks = g.asks || l.hears[Authorization]
+		g.chain = append(g.chain, l)
+	}
+	return nil
+}
+
+// or returns v, or what stands for its zero value.
+func or[T comparable](v, zero T) T {
+	var none T
+	if v == none {
+		return zero
+	}
+	return v
+}
