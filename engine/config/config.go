@@ -27,7 +27,7 @@ type Config struct {
 	Plugins   map[string]Plugin `key:"plugins" example:"password" doc:"WebAssembly plugins by name. A plugin is asked only when auth.chain names it."`
 	Auth      Auth              `key:"auth" doc:"Who may connect."`
 	Authz     Authz             `key:"authz" doc:"Who may publish and subscribe where."`
-	MQTT      MQTT              `key:"mqtt" doc:"Protocol limits, for each client unless the sentence says otherwise."`
+	MQTT      MQTT              `key:"mqtt" reload:"restart" doc:"Protocol limits, for each client unless the sentence says otherwise."`
 	Log       Log               `key:"log" doc:"What the broker writes to standard error."`
 	Shutdown  Shutdown          `key:"shutdown" doc:"How the broker stops."`
 }
@@ -42,7 +42,7 @@ type Listeners struct {
 type Listener struct {
 	Enable         bool `key:"enable" default:"true" reload:"restart" doc:"Whether the listener is opened at all."`
 	Bind           Bind `key:"bind" required:"true" reload:"restart" doc:"Address and port to listen on: 127.0.0.1:1883, [::1]:1883, or a port alone for every IPv4 address. Port 0 takes a free one."`
-	MaxConnections int  `key:"max_connections" default:"infinity" min:"1" infinity:"0" reload:"live" doc:"Most connections at one time; a further one is accepted and closed at once, before TLS and MQTT."`
+	MaxConnections int  `key:"max_connections" default:"infinity" min:"1" infinity:"0" reload:"restart" doc:"Most connections at one time; a further one is accepted and closed at once, before TLS and MQTT."`
 }
 
 // TCPListener is a plain listener.
@@ -65,7 +65,7 @@ type TLS struct {
 	Verify           Verify        `key:"verify" default:"verify_none" doc:"verify_peer asks clients for a certificate and checks it; verify_none asks for none."`
 	FailIfNoPeerCert bool          `key:"fail_if_no_peer_cert" default:"false" doc:"Whether a client without a certificate is refused during the handshake; needs verify_peer."`
 	Versions         []TLSVersion  `key:"versions" default:"tlsv1.3,tlsv1.2" doc:"Protocol versions offered. A gap is refused: tlsv1.3 together with an older version needs tlsv1.2."`
-	HandshakeTimeout time.Duration `key:"handshake_timeout" default:"15s" min:"100ms" max:"10m" doc:"Time from accept to the end of the handshake."`
+	HandshakeTimeout time.Duration `key:"handshake_timeout" default:"15s" min:"100ms" max:"10m" reload:"restart" doc:"Time from accept to the end of the handshake."`
 }
 
 // Plugin is one WebAssembly module and the box it runs in.
@@ -87,9 +87,8 @@ type Plugin struct {
 
 // Auth says who may connect.
 type Auth struct {
-	Chain     []string      `key:"chain" doc:"Plugins to ask, in this order; the first answer other than next decides, and the end of the chain denies."`
-	Anonymous Anonymous     `key:"anonymous" default:"deny" doc:"What happens to a client with neither user name nor password, when no plugin has an opinion: deny, loopback (allow on a connection from this machine) or allow."`
-	Timeout   time.Duration `key:"timeout" default:"15s" min:"10ms" max:"10m" doc:"Time that the whole chain may take for one client; then it is denied."`
+	Chain     []string  `key:"chain" doc:"Plugins to ask, in this order; the first answer other than next decides, and the end of the chain denies."`
+	Anonymous Anonymous `key:"anonymous" default:"deny" doc:"What happens to a client that shows nothing about itself, no user name, password, verified certificate or authentication method: deny, loopback (allow it from this machine) or allow."`
 }
 
 // Authz says who may publish and subscribe where.
@@ -101,7 +100,7 @@ type Authz struct {
 // AuthzCache bounds the decision cache of a session.
 type AuthzCache struct {
 	Enable  bool          `key:"enable" default:"true" doc:"Whether answers are remembered."`
-	MaxSize int           `key:"max_size" default:"32" min:"1" max:"65536" doc:"Most answers remembered for one client; the oldest goes first."`
+	MaxSize int           `key:"max_size" default:"64" min:"1" max:"1024" doc:"Most answers remembered for one client; the oldest goes first."`
 	TTL     time.Duration `key:"ttl" default:"1m" min:"1s" max:"1d" doc:"Time that an answer is good for when the plugin does not say."`
 }
 
@@ -109,12 +108,12 @@ type AuthzCache struct {
 type MQTT struct {
 	MaxPacketSize     ByteSize      `key:"max_packet_size" default:"1MB" min:"1KB" max:"256MB" doc:"Largest packet taken from a client; told to 5.0 clients, and a larger one ends the connection."`
 	MaxInflight       int           `key:"max_inflight" default:"32" min:"1" max:"65535" doc:"Most QoS 1 and 2 messages on their way to one client without an acknowledgement, and from it (its Receive Maximum)."`
-	MaxQueuedMessages int           `key:"max_queued_messages" default:"1000" min:"0" max:"10000000" doc:"Most messages waiting for one client that is away or slow; beyond it the oldest is dropped."`
-	MaxKeepAlive      time.Duration `key:"max_keepalive" default:"65535s" min:"1s" max:"65535s" doc:"Longest keep-alive; a 5.0 client that asks for more is told this one, and an older client is held to it."`
-	MaxSessionExpiry  time.Duration `key:"max_session_expiry" default:"7d" min:"0s" infinity:"forever" doc:"Longest time that a session outlives its connection; it is also that of a 3.1.1 client without clean session."`
+	MaxQueuedMessages int           `key:"max_queued_messages" default:"1000" min:"1" max:"10000000" doc:"Most messages waiting for one client that is away or slow; beyond it the oldest is dropped."`
+	MaxKeepAlive      time.Duration `key:"max_keepalive" default:"infinity" min:"1s" max:"65535s" infinity:"0" doc:"Longest keep-alive, in whole seconds; infinity leaves it to the client."`
+	MaxSessionExpiry  time.Duration `key:"max_session_expiry" default:"7d" min:"1s" max:"49710d" infinity:"0" doc:"Longest time, in whole seconds, that a session outlives its connection; infinity leaves it to the client."`
 	MaxTopicLevels    int           `key:"max_topic_levels" default:"128" min:"1" max:"65535" doc:"Most levels of a topic name or filter."`
-	MaxTopicAlias     int           `key:"max_topic_alias" default:"64" min:"0" max:"65535" doc:"Most topic aliases that a 5.0 client may set; 0 forbids them."`
-	MaxSubscriptions  int           `key:"max_subscriptions" default:"10000" min:"1" infinity:"0" doc:"Most subscriptions of one client."`
+	MaxTopicAlias     int           `key:"max_topic_alias" default:"16" min:"1" max:"65535" doc:"Most topic aliases that a 5.0 client may set on one connection."`
+	MaxSubscriptions  int           `key:"max_subscriptions" default:"10000" min:"1" max:"100000000" doc:"Most subscriptions of one client."`
 	IdleTimeout       time.Duration `key:"idle_timeout" default:"15s" min:"100ms" max:"10m" doc:"Time that a connection has for its CONNECT, counted from the end of the handshake."`
 	Retained          Retained      `key:"retained" doc:"Bounds of the retained messages of the whole broker."`
 	Outbound          Outbound      `key:"outbound" doc:"Bytes waiting for a slow reader."`
@@ -122,13 +121,13 @@ type MQTT struct {
 
 // Retained bounds the retained messages of the whole broker.
 type Retained struct {
-	MaxMessages int      `key:"max_messages" default:"1000000" min:"0" infinity:"0" doc:"Most retained messages; a further topic is refused with Quota exceeded."`
-	MaxBytes    ByteSize `key:"max_bytes" default:"256MB" min:"0" infinity:"0" doc:"Most bytes of topics and payloads retained."`
+	MaxMessages int      `key:"max_messages" default:"1000000" min:"1" max:"1000000000" doc:"Most retained messages; a further topic is refused with Quota exceeded."`
+	MaxBytes    ByteSize `key:"max_bytes" default:"256MB" min:"1KB" max:"1TB" doc:"Most bytes of topics and payloads retained."`
 }
 
 // Outbound bounds what waits for one connection.
 type Outbound struct {
-	HighWater ByteSize `key:"high_water" default:"512KB" min:"4KB" max:"1GB" doc:"Bytes unsent at which QoS 0 messages for the client are dropped and the others stay in its queue."`
+	HighWater ByteSize `key:"high_water" default:"1MB" min:"4KB" max:"1GB" doc:"Bytes unsent at which QoS 0 messages for the client are dropped and the others stay in its queue."`
 	Max       ByteSize `key:"max" default:"8MB" min:"64KB" max:"4GB" doc:"Bytes unsent at which the connection is closed. Must leave room for high_water and one packet of max_packet_size."`
 }
 

@@ -263,9 +263,6 @@ func parseSecret(raw any) (reflect.Value, error) {
 // parseNumber reads a whole number, a size or a duration within its bounds.
 func (f *field) parseNumber(raw any) (reflect.Value, error) {
 	if s, ok := raw.(string); ok && s == "infinity" && f.infinity != "" {
-		if f.infinity == "forever" {
-			return reflect.ValueOf(Forever), nil
-		}
 		return reflect.Zero(f.typ), nil
 	}
 	n, err := f.number(raw)

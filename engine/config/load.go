@@ -45,6 +45,7 @@ type Override struct {
 type Report struct {
 	Warnings []Problem
 	origins  map[string]Origin
+	digest   digest // of the files as they were read
 }
 
 // Origin returns where the value of a dotted key came from; it is the zero
@@ -103,10 +104,11 @@ func (l *loader) files(src Sources) {
 			l.dir = filepath.Dir(name)
 		}
 		origin := Origin{File: name}
-		format, err := formatOf(name)
-		var data []byte
+		data, err := readFile(name)
+		l.report.digest.add(data, err)
+		var format string
 		if err == nil {
-			data, err = readFile(name)
+			format, err = formatOf(name)
 		}
 		if err != nil {
 			l.rank++

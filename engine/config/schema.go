@@ -15,8 +15,7 @@ import (
 //	default:"text"     the value without one, written as in the environment
 //	doc:"sentence"     what the key means
 //	min, max:"text"    bounds of a number, duration or size
-//	infinity:"0"       "infinity" is accepted and stored as 0;
-//	                   infinity:"forever" stores [Forever]
+//	infinity:"0"       "infinity" is accepted and stored as 0
 //	required:"true"    there is no default
 //	path:"file"        a relative path starts at the directory of its file;
 //	                   dir: same, made by the broker; plugin: or builtin:NAME

@@ -195,9 +195,6 @@ func (v *validator) chain() {
 		if file := v.cfg.Plugins[name].File; file == BuiltinPrefix {
 			v.fail(below(p, "file"), "%q lacks the name of the plugin, as in builtin:password", file)
 		}
-		if v.cfg.Plugins[name].Timeout > v.cfg.Auth.Timeout {
-			v.warn(below(p, "timeout"), "auth.timeout (%s) ends before it", FormatDuration(v.cfg.Auth.Timeout))
-		}
 	}
 }
 

@@ -11,9 +11,6 @@ import (
 	"time"
 )
 
-// Forever is the duration that "infinity" stands for.
-const Forever = time.Duration(math.MaxInt64)
-
 // Verify says whether a TLS listener asks for client certificates.
 type Verify string
 
@@ -45,10 +42,10 @@ type Grant string
 
 // The values of [Grant].
 const (
-	GrantPasswordVerify Grant = "password_verify"
+	GrantPassword Grant = "password" // verify a password against a hash
 )
 
-func (Grant) values() []string { return []string{string(GrantPasswordVerify)} }
+func (Grant) values() []string { return []string{string(GrantPassword)} }
 
 // OnError is what a plugin's failure counts as.
 type OnError string
@@ -275,7 +272,7 @@ func ParseDuration(text string) (time.Duration, error) {
 		}
 	}
 	d, err := time.ParseDuration(rest)
-	if err != nil || d < 0 || strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "+") || d > Forever-days-1 {
+	if err != nil || d < 0 || strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "+") || d > math.MaxInt64-days {
 		return 0, bad
 	}
 	return days + d, nil
@@ -284,10 +281,7 @@ func ParseDuration(text string) (time.Duration, error) {
 // FormatDuration writes a duration as ParseDuration reads it, without zero
 // parts.
 func FormatDuration(d time.Duration) string {
-	switch {
-	case d == Forever:
-		return "infinity"
-	case d == 0:
+	if d == 0 {
 		return "0s"
 	}
 	days := ""

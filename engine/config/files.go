@@ -1,0 +1,72 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// CheckFiles tries to open every file that the configuration names, secrets
+// included, and lists those that cannot be read. What is in them is checked
+// by the packages that use them.
+func CheckFiles(cfg *Config, report *Report) []Problem {
+	var out []Problem
+	check := func(path []string, name string) {
+		if err := readable(name); err != nil {
+			out = append(out, Problem{originOf(report.origins, path), JoinKey(path...), err.Error()})
+		}
+	}
+	values(reflect.ValueOf(cfg).Elem(), schema(), nil, func(path []string, f *field, v reflect.Value) {
+		switch {
+		case f.typ == secretType:
+			if name, ok := strings.CutPrefix(v.Interface().(Secret).text, "file://"); ok {
+				check(path, name)
+			}
+		case f.path == "file" && v.String() != "",
+			f.path == "plugin" && !strings.HasPrefix(v.String(), BuiltinPrefix):
+			check(path, v.String())
+		}
+	})
+	sortProblems(out)
+	return out
+}
+
+// readable opens a file and closes it.
+func readable(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err
+		}
+		return fmt.Errorf("cannot read %q: %w", name, err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return fmt.Errorf("cannot read %q: it is a directory", name)
+	}
+	return nil
+}
+
+// values calls visit for every value of a configuration, entries of maps in
+// the order of their names.
+func values(v reflect.Value, f *field, path []string, visit func([]string, *field, reflect.Value)) {
+	switch f.kind {
+	case section:
+		for _, c := range f.children {
+			values(v.FieldByIndex(c.index), c, below(path, c.key), visit)
+		}
+	case named:
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		for _, k := range keys {
+			values(v.MapIndex(k), f.elem, below(path, k.String()), visit)
+		}
+	default:
+		visit(path, f, v)
+	}
+}
