@@ -22,6 +22,8 @@ import (
 	"errors"
 	"io"
 	"net"
+
+	"github.com/wicketmq/wicket/engine/cert"
 )
 
 // Record sizes in bytes (RFC 8446 section 5.1, RFC 5246 section 6.2.3).
@@ -39,14 +41,23 @@ const MaxWindow = maxRecordLength
 var (
 	// ErrFlood says that a peer sent more than [MaxBuffered] bytes during its
 	// handshake before they could be consumed.
-	ErrFlood = errors.New("tls: peer sent too much during its handshake")
+	ErrFlood error = &failure{"tls: peer sent too much during its handshake", cert.ReasonFlood}
 
 	// ErrAborted is the result of a handshake ended by [Conn.Abort]: the
 	// socket is gone, or the engine is stopping.
-	ErrAborted = errors.New("tls: connection closed during the handshake")
+	ErrAborted error = &failure{"tls: connection closed during the handshake", cert.ReasonEOF}
 
 	errNotOpen = errors.New("tls: the handshake is not complete")
 )
+
+// failure is an error of this package that knows its class.
+type failure struct {
+	text   string
+	reason cert.Reason
+}
+
+func (e *failure) Error() string                { return e.text }
+func (e *failure) HandshakeReason() cert.Reason { return e.reason }
 
 // again is what the record layer reads when a window is used up. crypto/tls
 // does not latch an error whose Temporary method reports true; [SelfTest]
@@ -96,9 +107,10 @@ func (c *Conn) Ready() bool { return c.shake != nil && c.shake.ready() }
 
 // Handshake runs the handshake and blocks until it is done, ctx ends, or
 // [Conn.Abort] is called. Call it once, on a goroutine that may block; [Pool]
-// does. An error that wraps ctx's own says that time ran out.
+// does. An error is a [*cert.HandshakeError], which tells its reason; the
+// alert for it has been sent.
 func (c *Conn) Handshake(ctx context.Context) error {
-	return c.tls.HandshakeContext(ctx)
+	return cert.Explain(c.tls.HandshakeContext(ctx))
 }
 
 // Abort ends a handshake in progress; Handshake returns [ErrAborted]. Any
@@ -234,8 +246,12 @@ func (c *Conn) Write(plain, out []byte) ([]byte, error) {
 	return out, err
 }
 
+// HasOutput reports whether Read has caused something to be written that was
+// not taken yet, by [Conn.Write] or [Conn.TakeOutput].
+func (c *Conn) HasOutput() bool { return len(c.out) > 0 }
+
 // TakeOutput appends to out what Read caused to be written. Call it after
-// every Read; without output it costs a comparison.
+// every Read, unless a Write follows.
 func (c *Conn) TakeOutput(out []byte) []byte {
 	if len(c.out) > 0 {
 		out = append(out, c.out...)
@@ -243,10 +259,6 @@ func (c *Conn) TakeOutput(out []byte) []byte {
 	}
 	return out
 }
-
-// HasOutput reports whether reading has caused something to be written, which
-// the next Write or TakeOutput hands over.
-func (c *Conn) HasOutput() bool { return len(c.out) > 0 }
 
 // CloseNotify appends the close_notify alert (RFC 8446 section 6.1); nothing
 // can be written after it.

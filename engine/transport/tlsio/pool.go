@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/wicketmq/wicket/engine/cert"
 )
 
 // ErrBusy says that as many handshakes are in progress as the pool allows.
@@ -105,6 +107,9 @@ type PanicError struct {
 }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("tls: handshake panicked: %v", e.Value) }
+
+// HandshakeReason makes [cert.Classify] know it.
+func (*PanicError) HandshakeReason() cert.Reason { return cert.ReasonInternal }
 
 // slots counts those who compute: one token each. A nil *slots is without
 // bound. Waiters are served in the order of their arrival.

@@ -1,6 +1,10 @@
 package tlsio
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/wicketmq/wicket/engine/cert"
+)
 
 // NotTLS is the error for a peer whose first bytes are no TLS handshake
 // record.
@@ -12,6 +16,9 @@ type NotTLS struct {
 func (e *NotTLS) Error() string {
 	return "not a TLS handshake but " + e.Found + ": " + e.Hint
 }
+
+// HandshakeReason makes [cert.Classify] know it.
+func (*NotTLS) HandshakeReason() cert.Reason { return cert.ReasonNotTLS }
 
 // first bytes that people are known to send to a TLS port.
 var mistakes = []struct {

@@ -91,6 +91,7 @@ func (s *shake) feed(b []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.buf)-s.off+len(b) > MaxBuffered {
+		s.end(ErrFlood)
 		return ErrFlood
 	}
 	if s.off == len(s.buf) || cap(s.buf)-len(s.buf) < len(b) {
@@ -153,6 +154,10 @@ func (s *shake) await() error {
 func (s *shake) abort(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.end(err)
+}
+
+func (s *shake) end(err error) {
 	if s.err == nil {
 		s.err = err
 	}
