@@ -1,0 +1,119 @@
+package wasm
+
+import "github.com/wicketmq/wicket/engine/auth"
+
+// Versions of the ABI that this host speaks.
+const (
+	abiMajor = 1
+	abiMinor = 0
+)
+
+// Names of the import modules a guest may use.
+const (
+	moduleWicket = "wicket"
+	moduleWASI   = "wasi_snapshot_preview1"
+)
+
+// Names of the exports the host looks for.
+const (
+	exportMemory       = "memory"
+	exportInitialize   = "_initialize"
+	exportStart        = "_start"
+	exportABI          = "wicket_abi_v1"
+	exportBuffer       = "wicket_buffer"
+	exportLoad         = "wicket_load"
+	exportAuthenticate = "wicket_authenticate"
+	exportAuthorize    = "wicket_authorize"
+	exportCompleted    = "wicket_completed"
+	exportUnload       = "wicket_unload"
+)
+
+// Answers of wicket_authenticate, wicket_authorize and resolve.
+const (
+	codeDeny     = int32(auth.Deny)
+	codeAllow    = int32(auth.Allow)
+	codeNext     = int32(auth.Next)
+	codePending  = 3
+	codeContinue = 4 // enhanced authentication; refused until the host offers it
+)
+
+// Answers of the import resolve.
+const (
+	resolveOK        = 0
+	resolveUnknown   = -1 // answered before, too late, or not this instance's
+	resolveMalformed = -3 // the decision could not be read; the request is denied
+)
+
+// Answers of the imports that start a host call instead of a call id.
+const (
+	callNotGranted = -1
+	callTooMany    = -2
+	callMalformed  = -3
+)
+
+// status is the outcome of a host call, given to wicket_completed.
+type status int32
+
+// The statuses of sdk/wicket.proto.
+const (
+	statusOK status = iota
+	statusMismatch
+	statusTimeout
+	statusRefused
+	statusMalformed
+	statusFailed
+)
+
+// Bits of the import features and of Load.features.
+const (
+	featurePassword = 1 << iota
+)
+
+// GrantPassword is the capability to have password hashes verified by the
+// host (import password_verify).
+const GrantPassword = "password"
+
+// grants maps each capability to its feature bit.
+var grants = map[string]uint64{
+	GrantPassword: featurePassword,
+}
+
+// imported describes one function of module "wicket".
+type imported struct {
+	signature string
+	grant     string // capability that offers it, or empty for all guests
+}
+
+// imports lists every function of module "wicket" with its signature.
+var imports = map[string]imported{
+	"log":             {"(i32, i32, i32) -> ()", ""},
+	"resolve":         {"(i64, i32, i32, i32) -> i32", ""},
+	"features":        {"() -> i64", ""},
+	"now_unix_ms":     {"() -> i64", ""},
+	"random":          {"(i32, i32) -> ()", ""},
+	"cert_field":      {"(i64, i32, i32, i32, i32) -> i32", ""},
+	"password_verify": {"(i64, i32, i32) -> i64", GrantPassword},
+}
+
+// export describes one function that a guest may export.
+type export struct {
+	signature string
+	required  bool
+}
+
+// exports lists every export name of ABI v1. Those that this host does not
+// call yet are here so that a wrong signature is found early.
+var exports = map[string]export{
+	exportABI:              {"() -> i32", true},
+	exportBuffer:           {"(i32) -> i32", true},
+	exportLoad:             {"(i32, i32) -> i32", true},
+	exportAuthenticate:     {"(i64, i32, i32) -> i32", false},
+	exportAuthorize:        {"(i64, i32, i32) -> i32", false},
+	exportCompleted:        {"(i64, i32, i32, i32) -> ()", false},
+	exportUnload:           {"() -> ()", false},
+	exportInitialize:       {"() -> ()", false},
+	"wicket_auth_continue": {"(i64, i32, i32) -> i32", false},
+	"wicket_psk":           {"(i64, i32, i32) -> i32", false},
+	"wicket_event":         {"(i32, i32) -> ()", false},
+	"wicket_timer":         {"(i64) -> ()", false},
+}

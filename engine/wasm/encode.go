@@ -1,0 +1,185 @@
+package wasm
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	"github.com/wicketmq/wicket/engine/auth"
+)
+
+// The functions of this file append messages of sdk/wicket.proto to b. Zero
+// values are left out. They are given the guest's input buffer as a slice of
+// length 0, so that a message that fits is written in place; one that does
+// not ends up in a slice of its own.
+
+// Wire types of the protobuf encoding; the ABI uses no others.
+const (
+	wireVarint = 0
+	wireBytes  = 2
+)
+
+func appendTag(b []byte, field, wire int) []byte {
+	return binary.AppendUvarint(b, uint64(field<<3|wire))
+}
+
+func appendUint(b []byte, field int, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return binary.AppendUvarint(appendTag(b, field, wireVarint), v)
+}
+
+func appendBool(b []byte, field int, v bool) []byte {
+	if !v {
+		return b
+	}
+	return append(appendTag(b, field, wireVarint), 1)
+}
+
+func appendText[T string | []byte](b []byte, field int, v T) []byte {
+	if len(v) == 0 {
+		return b
+	}
+	return appendElement(b, field, v)
+}
+
+// appendElement appends one entry of a repeated field, empty or not.
+func appendElement[T string | []byte](b []byte, field int, v T) []byte {
+	b = binary.AppendUvarint(appendTag(b, field, wireBytes), uint64(len(v)))
+	return append(b, v...)
+}
+
+// beginMessage reserves one byte for the length of a nested message.
+func beginMessage(b []byte, field int) (_ []byte, mark int) {
+	b = append(appendTag(b, field, wireBytes), 0)
+	return b, len(b)
+}
+
+// endMessage fills in the length of the message that begins at mark.
+func endMessage(b []byte, mark int) []byte {
+	n := len(b) - mark
+	if n < 0x80 {
+		b[mark-1] = byte(n)
+		return b
+	}
+	var length [binary.MaxVarintLen64]byte
+	size := binary.PutUvarint(length[:], uint64(n))
+	b = append(b, length[:size-1]...)
+	copy(b[mark-1+size:], b[mark:mark+n])
+	copy(b[mark-1:], length[:size])
+	return b
+}
+
+func appendProperty(b []byte, field int, key, value string) []byte {
+	b, mark := beginMessage(b, field)
+	b = appendText(b, 1, key)
+	b = appendText(b, 2, value)
+	return endMessage(b, mark)
+}
+
+func appendLoad(b []byte, plugin string, config []byte, files []File, features uint64) []byte {
+	b = appendText(b, 1, plugin)
+	b = appendText(b, 2, config)
+	for i := range files {
+		var mark int
+		b, mark = beginMessage(b, 3)
+		b = appendText(b, 1, files[i].Key)
+		b = appendText(b, 2, files[i].Path)
+		b = appendText(b, 3, files[i].Content)
+		b = endMessage(b, mark)
+	}
+	b = appendUint(b, 4, features)
+	return appendUint(b, 5, abiMinor)
+}
+
+func appendAuthenticate(b []byte, r *auth.Request) []byte {
+	b = appendText(b, 1, r.ClientID)
+	b = appendText(b, 2, r.Username)
+	b = appendText(b, 3, r.Password)
+	b = appendUint(b, 4, uint64(r.Version))
+	b = appendBool(b, 5, r.CleanStart)
+	b = appendUint(b, 6, uint64(r.KeepAlive))
+	b = appendUint(b, 7, uint64(r.SessionExpiry))
+	b = appendText(b, 8, r.Listener)
+	b = appendText(b, 9, r.Transport)
+	b = appendPeer(b, 10, r.Peer)
+	if r.TLS != nil {
+		b = appendTLS(b, 12, r.TLS)
+	}
+	b = appendText(b, 14, r.AuthMethod)
+	b = appendText(b, 15, r.AuthData)
+	if w := r.Will; w != nil {
+		var mark int
+		b, mark = beginMessage(b, 16)
+		b = appendText(b, 1, w.Topic)
+		b = appendUint(b, 2, uint64(w.QoS))
+		b = appendBool(b, 3, w.Retain)
+		b = endMessage(b, mark)
+	}
+	for i := range r.UserProperties {
+		b = appendProperty(b, 17, r.UserProperties[i].Key, r.UserProperties[i].Value)
+	}
+	b = appendBool(b, 18, r.HasUsername)
+	return appendBool(b, 19, r.HasPassword)
+}
+
+// appendTLS writes what identifies a person or device only from a verified
+// certificate. The fingerprint is always there: the handshake has proved
+// possession of the key, which is all that pinning needs.
+func appendTLS(b []byte, field int, t *auth.TLS) []byte {
+	b, mark := beginMessage(b, field)
+	b = appendText(b, 1, t.Version)
+	b = appendText(b, 2, t.Suite)
+	b = appendText(b, 3, t.ServerName)
+	b = appendText(b, 4, t.ALPN)
+	b = appendBool(b, 5, t.Resumed)
+	if len(t.Chain) > 0 {
+		leaf := t.Chain[0]
+		b = appendBool(b, 7, true)
+		if t.Verified {
+			b = appendBool(b, 8, true)
+			cn, _ := commonName(leaf, 0)
+			b = appendText(b, 9, cn)
+			b = appendText(b, 10, distinguishedName(leaf.RawSubject))
+			for _, name := range leaf.DNSNames {
+				b = appendElement(b, 11, "dns:"+name)
+			}
+			for _, ip := range leaf.IPAddresses {
+				b = appendElement(b, 11, "ip:"+ip.String())
+			}
+			for _, mail := range leaf.EmailAddresses {
+				b = appendElement(b, 11, "email:"+mail)
+			}
+			for _, uri := range leaf.URIs {
+				b = appendElement(b, 11, "uri:"+uri.String())
+			}
+			b = appendText(b, 13, serialNumber(leaf))
+		}
+		b = appendText(b, 12, fingerprint(leaf.Raw))
+	}
+	return endMessage(b, mark)
+}
+
+func appendAuthorize(b []byte, a *auth.Access) []byte {
+	b = appendText(b, 1, a.ClientID)
+	b = appendText(b, 2, a.Username)
+	if len(a.Attributes) > 0 {
+		for _, k := range slices.Sorted(maps.Keys(a.Attributes)) {
+			b = appendProperty(b, 3, k, a.Attributes[k])
+		}
+	}
+	b = appendUint(b, 4, uint64(a.Action))
+	for i := range a.Items {
+		item := &a.Items[i]
+		var mark int
+		b, mark = beginMessage(b, 5)
+		b = appendText(b, 1, item.Topic)
+		b = appendUint(b, 2, uint64(item.QoS))
+		b = appendBool(b, 3, item.Retain)
+		b = appendText(b, 4, item.Share)
+		b = endMessage(b, mark)
+	}
+	b = appendText(b, 6, a.Listener)
+	return appendPeer(b, 7, a.Peer)
+}

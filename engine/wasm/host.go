@@ -1,0 +1,67 @@
+package wasm
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+
+	"github.com/tetratelabs/wazero"
+)
+
+// HostOptions configure what all plugins of a broker share.
+type HostOptions struct {
+	// CacheDir holds compiled modules so that the next start takes
+	// milliseconds instead of seconds. It is created with mode 0700 and
+	// refused when somebody else owns it or can write to it. Empty: memory only.
+	CacheDir string
+
+	// Verify checks password hashes for plugins that were granted "password".
+	Verify VerifyFunc
+
+	// HashWorkers is the number of hashes verified at once; default GOMAXPROCS.
+	HashWorkers int
+
+	// HashQueue is the number of hashes that may wait; default 4096.
+	HashQueue int
+
+	Log *slog.Logger // default slog.Default()
+}
+
+// Host is what the plugins of one broker share: the compile cache and the
+// workers that verify password hashes. Its methods may be called by any
+// goroutine.
+type Host struct {
+	dir    string
+	cache  wazero.CompilationCache
+	hashes *hashPool
+	log    *slog.Logger
+}
+
+// NewHost opens the compile cache and starts the hash workers.
+func NewHost(o HostOptions) (*Host, error) {
+	cache, err := openCache(o.CacheDir)
+	if err != nil {
+		return nil, err
+	}
+	if o.HashWorkers <= 0 {
+		o.HashWorkers = runtime.GOMAXPROCS(0)
+	}
+	if o.HashQueue <= 0 {
+		o.HashQueue = 4096
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return &Host{
+		dir:    o.CacheDir,
+		cache:  cache,
+		hashes: newHashPool(o.Verify, o.HashWorkers, o.HashQueue),
+		log:    o.Log,
+	}, nil
+}
+
+// Close frees what is shared. Close the plugins first.
+func (h *Host) Close() error {
+	h.hashes.close()
+	return h.cache.Close(context.Background())
+}

@@ -1,0 +1,295 @@
+package wasm
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// bufferMin is the smallest input buffer the host asks for; a CONNECT without
+// extras takes some hundred bytes.
+const bufferMin = 4 << 10
+
+// renewAfter is how long a call may take before the host drops the engine's
+// stack of that export: the engine never shrinks it, and only a long call can
+// have made it large.
+const renewAfter = 5 * time.Millisecond
+
+// function is an export of the guest. fn is nil when it is absent.
+type function struct {
+	name string
+	fn   api.Function
+}
+
+// instance is one running guest. Its worker alone touches it; while it is
+// being started, that is the goroutine that starts it.
+type instance struct {
+	p     *Plugin
+	w     *worker
+	mod   api.Module
+	mem   api.Memory
+	guard *guard
+	out   console
+
+	abi, buffer, load       function
+	authenticate, authorize function
+	completed, unload       function
+
+	buf, size uint32 // the guest's input buffer
+	stack     [5]uint64
+
+	live    map[int64]*request // asked and not answered
+	born    time.Time
+	high    uint64 // memory size beyond which the instance is replaced
+	broken  *fault // set by an import: drop the instance after this call
+	closed  bool
+	leaving bool   // a replacement is on its way
+	said    string // last line logged, for load errors
+}
+
+// baseContext carries what instantiation needs besides the guard.
+var baseContext = experimental.WithMemoryAllocator(context.Background(), experimental.MemoryAllocatorFunc(allocate))
+
+// start makes an instance and loads the plugin's configuration into it. Every
+// step runs under LoadSlice; a guest may loop in _initialize as well.
+func (p *Plugin) start(w *worker) (_ *instance, err error) {
+	i := &instance{p: p, w: w, live: map[int64]*request{}, born: time.Now()}
+	i.out.out = func(text string) { i.say(1, text) }
+	i.guard = newGuard(baseContext, i)
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("cannot start plugin %q: engine failed: %v", p.name, r)
+		}
+		if err != nil {
+			i.close()
+		}
+	}()
+	if err := i.instantiate(); err != nil {
+		return nil, fmt.Errorf("cannot start plugin %q: %w", p.name, err)
+	}
+	if err := i.configure(); err != nil {
+		return nil, fmt.Errorf("cannot load plugin %q: %w", p.name, err)
+	}
+	return i, nil
+}
+
+func (i *instance) instantiate() error {
+	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions(exportInitialize).
+		WithStdout(&i.out).WithStderr(&i.out).
+		WithSysWalltime().WithSysNanotime().WithRandSource(entropy{})
+	i.out.begin()
+	i.guard.arm(time.Now(), i.p.limits.LoadSlice)
+	mod, err := i.p.runtime.InstantiateModule(i.guard, i.p.compiled, cfg)
+	kept := i.guard.disarm()
+	i.mod = mod
+	switch {
+	case !kept:
+		return &fault{FaultDeadline, "took longer than " + i.p.limits.LoadSlice.String() + " to start"}
+	case err != nil:
+		return faultOf(err, i.out.first)
+	case mod == nil || mod.IsClosed(): // proc_exit(0)
+		return &fault{FaultExit, "exited while it started"}
+	}
+	i.mem = mod.Memory()
+	for name, f := range map[string]*function{
+		exportABI: &i.abi, exportBuffer: &i.buffer, exportLoad: &i.load,
+		exportAuthenticate: &i.authenticate, exportAuthorize: &i.authorize,
+		exportCompleted: &i.completed, exportUnload: &i.unload,
+	} {
+		*f = function{name, mod.ExportedFunction(name)}
+	}
+	return nil
+}
+
+func (i *instance) configure() error {
+	slice := i.p.limits.LoadSlice
+	if err := i.call(&i.abi, slice); err != nil {
+		return err
+	}
+	if minor := int32(i.stack[0]); minor < 0 || minor > abiMinor {
+		return fmt.Errorf("it needs ABI v%d.%d; this host has v%d.%d", abiMajor, minor, abiMajor, abiMinor)
+	}
+	n, err := i.place(slice, appendLoad(nil, i.p.name, i.p.config, i.p.files, i.p.features))
+	if err != nil {
+		return err
+	}
+	if err := i.call(&i.load, slice, uint64(i.buf), uint64(n)); err != nil {
+		return err
+	}
+	code := int32(i.stack[0])
+	i.wipe(n)
+	if code != 0 {
+		return fmt.Errorf("it refused its configuration: %s", orElse(i.said, fmt.Sprintf("code %d", code)))
+	}
+	if i.broken != nil {
+		return i.broken
+	}
+	base := uint64(i.mem.Size())
+	i.high = base + (uint64(i.p.limits.MemoryPages)*pageSize-base)/4*3
+	return nil
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// call runs an export under a time slice. Arguments are given, and the result
+// is left, in i.stack. An error means that the instance cannot be used again.
+func (i *instance) call(f *function, slice time.Duration, args ...uint64) (err error) {
+	if i.closed {
+		return &fault{FaultExit, "instance is closed"}
+	}
+	copy(i.stack[:], args)
+	i.out.begin()
+	begin := time.Now()
+	i.guard.arm(begin, slice)
+	err = i.invoke(f)
+	kept := i.guard.disarm()
+	took := time.Since(begin)
+	i.p.stats.calls.Add(1)
+	i.p.stats.callTime.Add(int64(took))
+	if !kept {
+		return &fault{FaultDeadline, "used up its time slice of " + slice.String() + " in " + f.name}
+	}
+	if err != nil {
+		return faultOf(err, i.out.first)
+	}
+	if took > renewAfter {
+		f.fn = i.mod.ExportedFunction(f.name)
+	}
+	return nil
+}
+
+// invoke calls into the engine. The engine turns panics of host functions into
+// errors; the recover is for its own.
+func (i *instance) invoke(f *function) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = faultf(FaultTrap, "engine failed in %s: %v", f.name, r)
+		}
+	}()
+	return f.fn.CallWithStack(i.guard, i.stack[:])
+}
+
+// put writes the message of a request into the guest's buffer.
+func (i *instance) put(r *request, slice time.Duration) (n uint32, err error) {
+	view, _ := i.mem.Read(i.buf, i.size)
+	b := r.encode(view[:0:len(view)])
+	if len(b) <= len(view) {
+		return uint32(len(b)), nil
+	}
+	n, err = i.place(slice, b)
+	clear(b) // it may hold a password
+	return n, err
+}
+
+// place copies b into the guest's buffer, asking for a larger one if need be.
+func (i *instance) place(slice time.Duration, b []byte) (n uint32, err error) {
+	if len(b) > int(i.p.limits.MemoryPages)*pageSize {
+		return 0, faultf(FaultMemory, "a message of %d bytes does not fit into its memory", len(b))
+	}
+	if i.size == 0 || len(b) > int(i.size) {
+		if err := i.grow(slice, uint32(len(b))); err != nil {
+			return 0, err
+		}
+	}
+	view, _ := i.mem.Read(i.buf, i.size)
+	return uint32(copy(view, b)), nil
+}
+
+func (i *instance) grow(slice time.Duration, need uint32) error {
+	size := uint32(bufferMin)
+	for size < need {
+		size *= 2
+	}
+	if err := i.call(&i.buffer, slice, uint64(size)); err != nil {
+		return err
+	}
+	ptr := uint32(i.stack[0])
+	if ptr == 0 {
+		return faultf(FaultMemory, "%s has no room for %d bytes", exportBuffer, size)
+	}
+	if _, ok := i.mem.Read(ptr, size); !ok {
+		return faultf(FaultPointer, "%s(%d) returned a buffer outside its memory", exportBuffer, size)
+	}
+	i.buf, i.size = ptr, size
+	return nil
+}
+
+// wipe clears the first n bytes of the input buffer.
+func (i *instance) wipe(n uint32) {
+	if view, ok := i.mem.Read(i.buf, n); ok {
+		clear(view)
+	}
+}
+
+// ask puts a request to the guest and returns its code.
+func (i *instance) ask(r *request) (int32, error) {
+	f, slice := &i.authenticate, i.p.limits.AuthenticateSlice
+	if r.access != nil {
+		f, slice = &i.authorize, i.p.limits.AuthorizeSlice
+	}
+	n, err := i.put(r, slice)
+	if err != nil {
+		return 0, err
+	}
+	if err := i.call(f, slice, uint64(r.id), uint64(i.buf), uint64(n)); err != nil {
+		return 0, err
+	}
+	code := int32(i.stack[0])
+	i.wipe(n)
+	return code, i.fate()
+}
+
+// complete tells the guest the outcome of a host call.
+func (i *instance) complete(c completion) error {
+	slice := i.p.limits.AuthenticateSlice
+	n, err := i.place(slice, []byte(c.text))
+	if err != nil {
+		return err
+	}
+	if err := i.call(&i.completed, slice, uint64(c.call), uint64(uint32(c.status)), uint64(i.buf), uint64(n)); err != nil {
+		return err
+	}
+	return i.fate()
+}
+
+// fate returns what an import found wrong during the last call.
+func (i *instance) fate() error {
+	if i.broken != nil {
+		return i.broken
+	}
+	return nil
+}
+
+// swollen reports whether the guest has used up most of the memory that it
+// was given beyond what it needs; memory never shrinks.
+func (i *instance) swollen() bool { return uint64(i.mem.Size()) > i.high }
+
+// say passes a line of the guest to the log.
+func (i *instance) say(lvl int32, text string) {
+	i.said = text
+	if !i.p.guestLog.line(level(lvl), text) {
+		i.p.stats.logDropped.Add(1)
+	}
+}
+
+// close frees the instance and its memory. Requests are the worker's affair.
+func (i *instance) close() {
+	if i.closed {
+		return
+	}
+	i.closed = true
+	i.guard.disarm()
+	if i.mod != nil {
+		// The error is of a file system, and the guest has none.
+		_ = i.mod.Close(context.Background())
+	}
+}

@@ -1,0 +1,440 @@
+package wasm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/wicketmq/wicket/engine/auth"
+)
+
+// Options describe one plugin.
+type Options struct {
+	Name   string // as in `plugins.NAME`
+	Path   string // file of the module; read when Module is nil, named in errors
+	Module []byte // the module itself
+
+	Config json.RawMessage // the operator's `config` subtree
+	Files  []File          // contents of the config keys that end in _file
+	Grants []string        // capabilities, such as "password"
+
+	// OnError answers the requests that a failing guest does not: Deny (the
+	// zero value) or Next. There is no Allow.
+	OnError auth.Decision
+
+	Workers int    // instances; default min(4, GOMAXPROCS)
+	Limits  Limits // zero fields get their default
+}
+
+// File is the content of a file that the operator named in the plugin's
+// configuration. Guests open no files.
+type File struct {
+	Key     string // config key, such as "users_file"
+	Path    string // as the operator wrote it
+	Content []byte
+}
+
+// Limits bound what a guest may cost. A zero field gets its default.
+type Limits struct {
+	MemoryPages       uint32        // linear memory of an instance in 64 KiB pages; 1024 (64 MiB)
+	ModuleSize        int64         // bytes of the module file; 16 MiB
+	TableMax          uint32        // entries of all tables together; 65536
+	AuthenticateSlice time.Duration // one call of wicket_authenticate or wicket_completed; 50 ms
+	AuthorizeSlice    time.Duration // one call of wicket_authorize; 10 ms
+	LoadSlice         time.Duration // each step of starting an instance; 5 s
+	Wall              time.Duration // from question to answer, queueing included; 5 s
+	InFlight          int           // unanswered requests of the plugin; 4096
+	Queue             int           // requests waiting for one worker; 1024
+}
+
+// maxMemoryPages is the largest MemoryPages: 2 GiB.
+const maxMemoryPages = 1 << 15
+
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		MemoryPages:       min(orDefault(l.MemoryPages, 1024), maxMemoryPages),
+		ModuleSize:        orDefault(l.ModuleSize, 16<<20),
+		TableMax:          orDefault(l.TableMax, 1<<16),
+		AuthenticateSlice: orDefault(l.AuthenticateSlice, 50*time.Millisecond),
+		AuthorizeSlice:    orDefault(l.AuthorizeSlice, 10*time.Millisecond),
+		LoadSlice:         orDefault(l.LoadSlice, 5*time.Second),
+		Wall:              orDefault(l.Wall, 5*time.Second),
+		InFlight:          orDefault(l.InFlight, 4096),
+		Queue:             orDefault(l.Queue, 1024),
+	}
+}
+
+func orDefault[T int | int64 | uint32 | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+// Plugin is a loaded guest. It implements auth.Decider; all methods may be
+// called by any goroutine.
+type Plugin struct {
+	name     string
+	host     *Host
+	log      *slog.Logger
+	guestLog guestLog
+	limits   Limits
+	policy   auth.Decision
+	features uint64
+	config   json.RawMessage
+	files    []File
+	hears    [2]bool // by auth.Question
+
+	runtime  wazero.Runtime
+	compiled wazero.CompiledModule
+	workers  []*worker
+
+	breaker    breaker
+	stats      counters
+	inFlight   atomic.Int64
+	hashing    atomic.Int64 // host calls in flight
+	complained atomic.Int64 // second of the last complaint
+
+	closing sync.Once
+	drain   atomic.Bool
+	idle    chan struct{} // signalled when the last request is answered
+	stop    chan struct{}
+	wg      sync.WaitGroup // workers and starting instances
+}
+
+var (
+	_ auth.Decider = (*Plugin)(nil)
+
+	errStopped = errors.New("plugin is stopping")
+)
+
+// Open loads a plugin: it checks the module, compiles it, and starts an
+// instance for each worker. The error says what is wrong with the module and
+// what to change. Open takes as long as compiling does, about a second for a
+// Go guest that is not in the cache.
+func (h *Host) Open(ctx context.Context, o Options) (*Plugin, error) {
+	p, err := h.newPlugin(&o)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.open(ctx, &o); err != nil {
+		return nil, errors.Join(err, p.Close(ctx))
+	}
+	return p, nil
+}
+
+func (h *Host) newPlugin(o *Options) (*Plugin, error) {
+	if o.Name == "" {
+		return nil, errors.New("cannot open plugin: it has no name")
+	}
+	if o.OnError != auth.Deny && o.OnError != auth.Next {
+		return nil, fmt.Errorf("cannot open plugin %q: on_error must be deny or next", o.Name)
+	}
+	if o.Workers <= 0 {
+		o.Workers = min(4, runtime.GOMAXPROCS(0))
+	}
+	if o.Workers > maxWorkers {
+		return nil, fmt.Errorf("cannot open plugin %q: %d workers; the limit is %d", o.Name, o.Workers, maxWorkers)
+	}
+	p := &Plugin{
+		name: o.Name, host: h, log: h.log.With("plugin", o.Name),
+		limits: o.Limits.withDefaults(), policy: o.OnError,
+		config: o.Config, files: o.Files,
+		idle: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
+	p.guestLog.log = p.log
+	for _, g := range o.Grants {
+		bit, ok := grants[g]
+		if !ok {
+			return nil, fmt.Errorf("cannot open plugin %q: unknown grant %q; there is %s",
+				o.Name, g, strings.Join(sortedKeys(grants), ", "))
+		}
+		p.features |= bit
+	}
+	return p, nil
+}
+
+func (p *Plugin) open(ctx context.Context, o *Options) error {
+	binary, err := readModule(o.Path, o.Module, p.limits.ModuleSize)
+	if err != nil {
+		return fmt.Errorf("cannot open plugin %q: %w", p.name, err)
+	}
+	m, err := scan(binary)
+	if err != nil {
+		return fmt.Errorf("cannot open plugin %q: the module %w", p.name, err)
+	}
+	if err := p.compile(ctx, m, binary); err != nil {
+		return fmt.Errorf("cannot open plugin %q: %w", p.name, err)
+	}
+	_, p.hears[auth.Authentication] = m.exports[exportAuthenticate]
+	_, p.hears[auth.Authorization] = m.exports[exportAuthorize]
+	return p.startAll(o.Workers)
+}
+
+// readModule returns the bytes of a module, read from its file unless given.
+func readModule(path string, module []byte, limit int64) ([]byte, error) {
+	if module == nil {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if module, err = io.ReadAll(io.LimitReader(f, limit+1)); err != nil {
+			return nil, err
+		}
+	}
+	if int64(len(module)) > limit {
+		return nil, fmt.Errorf("the module is larger than %d bytes", limit)
+	}
+	return module, nil
+}
+
+// compile makes the plugin's runtime and compiles the module in it. A compile
+// cache that cannot be read or written costs time, not the plugin.
+func (p *Plugin) compile(ctx context.Context, m *module, binary []byte) error {
+	err := p.compileWith(ctx, m, binary, p.host.cache)
+	if err == nil || p.host.dir == "" || errors.Is(err, errRefused) {
+		return err
+	}
+	_ = p.runtime.Close(ctx)
+	if again := p.compileWith(ctx, m, binary, nil); again != nil {
+		return err
+	}
+	purgeCache(p.host.dir)
+	p.log.Warn("compile cache was unusable and has been emptied", "dir", p.host.dir, "error", err)
+	return nil
+}
+
+// errRefused marks a module that the host does not want, cache or no cache.
+var errRefused = errors.New("refused")
+
+// refusal is an error of the module check; it reads as its text.
+type refusal struct{ error }
+
+// Is makes errors.Is(err, errRefused) true.
+func (refusal) Is(target error) bool { return target == errRefused }
+
+func (p *Plugin) compileWith(ctx context.Context, m *module, binary []byte, cache wazero.CompilationCache) error {
+	cfg := wazero.NewRuntimeConfig().
+		WithCoreFeatures(m.features()).
+		WithMemoryLimitPages(p.limits.MemoryPages).
+		// Without this a looping guest cannot be stopped, and one garbage
+		// collection during the loop freezes the whole process.
+		WithCloseOnContextDone(true)
+	if cache != nil {
+		cfg = cfg.WithCompilationCache(cache)
+	}
+	p.runtime = wazero.NewRuntimeWithConfig(ctx, cfg)
+	wasi, err := link(ctx, p.runtime)
+	if err != nil {
+		return err
+	}
+	if err := m.check(p.name, p.limits, p.features, wasi); err != nil {
+		return refusal{err}
+	}
+	p.compiled, err = p.runtime.CompileModule(ctx, binary)
+	if err != nil {
+		return fmt.Errorf("cannot compile the module: %w", err)
+	}
+	return nil
+}
+
+// startAll starts the workers' instances: the first alone, since it finds
+// what is wrong, the others at once.
+func (p *Plugin) startAll(n int) error {
+	for index := range n {
+		p.workers = append(p.workers, newWorker(p, index))
+	}
+	errs := make([]error, n)
+	begin := func(w *worker) {
+		w.cur, errs[w.index] = p.start(w)
+	}
+	if begin(p.workers[0]); errs[0] == nil {
+		var wg sync.WaitGroup
+		for _, w := range p.workers[1:] {
+			wg.Go(func() { begin(w) })
+		}
+		wg.Wait()
+	}
+	for _, err := range errs {
+		if err != nil {
+			for _, w := range p.workers {
+				if w.cur != nil {
+					w.cur.close()
+				}
+			}
+			p.workers = nil
+			return err
+		}
+	}
+	for _, w := range p.workers {
+		w.up.Store(true)
+		p.wg.Go(w.run)
+	}
+	return nil
+}
+
+// Name implements auth.Decider.
+func (p *Plugin) Name() string { return p.name }
+
+// Hears implements auth.Decider: a plugin is asked what it exports.
+func (p *Plugin) Hears(q auth.Question) bool {
+	return int(q) < len(p.hears) && p.hears[q]
+}
+
+// Authenticate implements auth.Decider. done is called on the goroutine of a
+// worker, or here and now when the plugin is not asked.
+func (p *Plugin) Authenticate(req *auth.Request, done func(auth.Verdict)) {
+	p.ask(&request{auth: req, done: done})
+}
+
+// Authorize implements auth.Decider; see Authenticate.
+func (p *Plugin) Authorize(acc *auth.Access, done func(auth.Verdict)) {
+	p.ask(&request{access: acc, done: done})
+}
+
+func (p *Plugin) ask(r *request) {
+	p.stats.requests.Add(1)
+	if !p.Hears(r.question()) {
+		r.done(auth.Verdict{Decision: auth.Next})
+		return
+	}
+	now := time.Now()
+	r.deadline = now.Add(p.limits.Wall)
+	if p.inFlight.Add(1) > int64(p.limits.InFlight) {
+		p.refuse(r)
+		return
+	}
+	if !p.breaker.allow(now) {
+		p.stats.rejected.Add(1)
+		p.finish(r, p.onError(r.question()))
+		return
+	}
+	w := p.worker()
+	if w == nil || !w.submit(r) {
+		p.refuse(r)
+	}
+}
+
+// refuse answers a request that there is no room for.
+func (p *Plugin) refuse(r *request) {
+	select {
+	case <-p.stop:
+		p.finish(r, unavailable(r.question()))
+	default:
+		p.stats.busy.Add(1)
+		p.finish(r, busy(r.question()))
+	}
+}
+
+// finish calls done and counts the request out. A panic of the caller's
+// function must not end the worker.
+func (p *Plugin) finish(r *request, v auth.Verdict) {
+	defer func() {
+		if e := recover(); e != nil {
+			p.log.Error("cannot deliver a verdict", "panic", e)
+		}
+		if p.inFlight.Add(-1) == 0 && p.drain.Load() {
+			select {
+			case p.idle <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	p.stats.verdict(v.Decision)
+	r.done(v)
+}
+
+// onError is the verdict for a request that the guest has failed.
+func (p *Plugin) onError(q auth.Question) auth.Verdict {
+	if p.policy == auth.Next {
+		return auth.Verdict{Decision: auth.Next}
+	}
+	return unavailable(q)
+}
+
+func policyText(d auth.Decision) string {
+	if d == auth.Next {
+		return "next"
+	}
+	return "deny"
+}
+
+// worker chooses the worker with the shortest queue, preferring those that
+// have an instance.
+func (p *Plugin) worker() (best *worker) {
+	if best = p.upWorker(); best != nil {
+		return best
+	}
+	return shortest(p.workers, func(*worker) bool { return true })
+}
+
+func (p *Plugin) upWorker() *worker {
+	return shortest(p.workers, func(w *worker) bool { return w.up.Load() })
+}
+
+func shortest(workers []*worker, eligible func(*worker) bool) (best *worker) {
+	var least int32
+	for _, w := range workers {
+		if n := w.backlog.Load(); eligible(w) && (best == nil || n < least) {
+			best, least = w, n
+		}
+	}
+	return best
+}
+
+// complain warns at most once a second; faults are counted besides.
+func (p *Plugin) complain(text string, args ...any) {
+	now := time.Now().Unix()
+	last := p.complained.Load()
+	if now != last && p.complained.CompareAndSwap(last, now) {
+		p.log.Warn(text, args...)
+	}
+}
+
+// Close ends the plugin. Requests in flight have until the wall deadline, or
+// until ctx is done; what is left then is denied. It returns when all
+// goroutines have ended and all memory of the guests is free. A plugin that
+// has been swapped for another may still be given requests by callers that
+// had not seen the swap: it answers them while it drains.
+func (p *Plugin) Close(ctx context.Context) (err error) {
+	p.closing.Do(func() { err = p.close(ctx) })
+	return err
+}
+
+func (p *Plugin) close(ctx context.Context) error {
+	p.drain.Store(true)
+	t := time.NewTimer(p.limits.Wall)
+	defer t.Stop()
+	for wait := true; wait && p.inFlight.Load() > 0; {
+		select {
+		case <-p.idle:
+		case <-t.C:
+			wait = false
+		case <-ctx.Done():
+			wait = false
+		}
+	}
+	close(p.stop)
+	p.wg.Wait()
+	if p.runtime == nil {
+		return nil
+	}
+	background := context.Background() // closing must not stop half way
+	var errs []error
+	if p.compiled != nil {
+		errs = append(errs, p.compiled.Close(background))
+	}
+	return errors.Join(append(errs, p.runtime.Close(background))...)
+}

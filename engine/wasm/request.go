@@ -1,0 +1,101 @@
+package wasm
+
+import (
+	"time"
+
+	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/mqtt"
+)
+
+// request is one question to the guest. From the inbox on only its worker
+// touches it.
+type request struct {
+	id       int64 // as the guest knows it; 0 until it has been asked
+	auth     *auth.Request
+	access   *auth.Access // one of the two is set
+	done     func(auth.Verdict)
+	deadline time.Time
+
+	inst       *instance // the one that was asked
+	answered   bool
+	prev, next *request // deadlines of the worker
+}
+
+func (r *request) question() auth.Question {
+	if r.auth != nil {
+		return auth.Authentication
+	}
+	return auth.Authorization
+}
+
+func (r *request) encode(b []byte) []byte {
+	if r.auth != nil {
+		return appendAuthenticate(b, r.auth)
+	}
+	return appendAuthorize(b, r.access)
+}
+
+// items is the number of topics asked about.
+func (r *request) items() int {
+	if r.access == nil {
+		return 0
+	}
+	return len(r.access.Items)
+}
+
+// plainVerdict is the answer of a guest that gave only a code. It says nothing
+// about topics, so an ALLOW leaves those to the rest of the chain.
+func plainVerdict(code int32) auth.Verdict {
+	v := auth.Verdict{Decision: auth.Decision(code)}
+	if code == codeAllow {
+		v.Default = auth.Next
+	}
+	return v
+}
+
+// unavailable denies a request that the guest has not answered.
+func unavailable(q auth.Question) auth.Verdict {
+	if q == auth.Authorization {
+		return auth.Verdict{Decision: auth.Deny, TTL: -1}
+	}
+	return auth.Verdict{Decision: auth.Deny, Reason: mqtt.ServerUnavailable}
+}
+
+// busy denies a request that there is no room for.
+func busy(q auth.Question) auth.Verdict {
+	if q == auth.Authorization {
+		return auth.Verdict{Decision: auth.Deny, Reason: mqtt.QuotaExceeded, TTL: -1}
+	}
+	return auth.Verdict{Decision: auth.Deny, Reason: mqtt.ServerBusy}
+}
+
+// deadlines lists unanswered requests, the earliest deadline first. All
+// requests of a plugin get the same time, so that adding one at the end is
+// the rule and a timer per request is not needed.
+type deadlines struct{ root request }
+
+func (d *deadlines) init() { d.root.prev, d.root.next = &d.root, &d.root }
+
+// first returns the request that is due first, or nil.
+func (d *deadlines) first() *request {
+	if d.root.next == &d.root {
+		return nil
+	}
+	return d.root.next
+}
+
+func (d *deadlines) add(r *request) {
+	at := d.root.prev
+	for at != &d.root && at.deadline.After(r.deadline) {
+		at = at.prev
+	}
+	r.prev, r.next = at, at.next
+	at.next.prev, at.next = r, r
+}
+
+func (d *deadlines) remove(r *request) {
+	if r.next != nil {
+		r.prev.next, r.next.prev = r.next, r.prev
+		r.prev, r.next = nil, nil
+	}
+}

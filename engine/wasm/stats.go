@@ -1,0 +1,85 @@
+package wasm
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/wicketmq/wicket/engine/auth"
+)
+
+// counters are a plugin's figures; any goroutine adds to them.
+type counters struct {
+	requests, allowed, denied, next          atomic.Uint64
+	calls                                    atomic.Uint64
+	callTime                                 atomic.Int64
+	failed, expired, busy, rejected, ignored atomic.Uint64
+	restarts, recycled, logDropped           atomic.Uint64
+	faults                                   [faultKinds]atomic.Uint64
+}
+
+func (c *counters) verdict(d auth.Decision) {
+	switch d {
+	case auth.Allow:
+		c.allowed.Add(1)
+	case auth.Next:
+		c.next.Add(1)
+	default:
+		c.denied.Add(1)
+	}
+}
+
+// Stats are the figures of a plugin since it was opened. They are read one
+// after the other, so sums need not match to the last request.
+type Stats struct {
+	Requests uint64 // questions asked of the plugin
+	Allowed  uint64 // answers
+	Denied   uint64
+	Next     uint64
+
+	Calls    uint64        // calls into guests
+	CallTime time.Duration // time spent in them
+
+	Failed   uint64 // requests answered by OnError because the guest failed
+	Rejected uint64 // requests answered by OnError because the breaker was open
+	Expired  uint64 // requests denied at the wall deadline
+	Busy     uint64 // requests denied because a queue was full
+	Ignored  uint64 // resolves and host calls for requests that are over or foreign
+
+	Faults     map[FaultKind]uint64 // instances thrown away, by reason
+	Restarts   uint64               // replacements of failed instances
+	Recycled   uint64               // replacements of instances that had grown
+	LogDropped uint64               // lines beyond the log rate
+
+	InFlight int          // unanswered requests now
+	Queued   int          // of those, not yet given to a guest
+	Workers  int          // instances wanted
+	Up       int          // instances there are
+	Breaker  BreakerState // now
+}
+
+// Stats returns the plugin's figures.
+func (p *Plugin) Stats() Stats {
+	c := &p.stats
+	s := Stats{
+		Requests: c.requests.Load(), Allowed: c.allowed.Load(), Denied: c.denied.Load(), Next: c.next.Load(),
+		Calls: c.calls.Load(), CallTime: time.Duration(c.callTime.Load()),
+		Failed: c.failed.Load(), Rejected: c.rejected.Load(), Expired: c.expired.Load(),
+		Busy: c.busy.Load(), Ignored: c.ignored.Load(),
+		Faults:   map[FaultKind]uint64{},
+		Restarts: c.restarts.Load(), Recycled: c.recycled.Load(), LogDropped: c.logDropped.Load(),
+		InFlight: int(p.inFlight.Load()),
+		Workers:  len(p.workers), Breaker: p.breaker.current(),
+	}
+	for k := range faultKinds {
+		if n := c.faults[k].Load(); n > 0 {
+			s.Faults[k] = n
+		}
+	}
+	for _, w := range p.workers {
+		s.Queued += int(w.backlog.Load())
+		if w.up.Load() {
+			s.Up++
+		}
+	}
+	return s
+}

@@ -1,0 +1,422 @@
+package wasm
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wicketmq/wicket/engine/auth"
+)
+
+// Back-off of replacement instances, and how long one must live to be called
+// healthy again.
+const (
+	backoffFirst   = 100 * time.Millisecond
+	backoffLongest = 30 * time.Second
+	healthyAfter   = 10 * time.Second
+)
+
+// unloadSlice is the time that wicket_unload gets.
+const unloadSlice = 100 * time.Millisecond
+
+// workerBits is where the worker's index starts in request and call ids, so
+// that they are unique within a plugin.
+const workerBits = 48
+
+// maxWorkers is the most workers a plugin may have.
+const maxWorkers = 256
+
+// worker owns one instance of a plugin and all requests given to it. While a
+// grown instance is being replaced it owns two: the old one finishes what it
+// was asked.
+type worker struct {
+	p     *Plugin
+	index int
+
+	// Shared with other goroutines.
+	up      atomic.Bool  // has an instance
+	backlog atomic.Int32 // requests not yet given to the guest
+	wake    chan struct{}
+	inbox   inbox
+
+	// Owned by run.
+	cur, old    *instance
+	ready       []*request // to be asked, oldest first
+	completions []completion
+	due         deadlines
+	timer       *time.Timer
+	ids         int64
+	starting    bool // a replacement is on its way
+	failures    int  // in a row
+}
+
+// inbox is what other goroutines hand to a worker.
+type inbox struct {
+	mu          sync.Mutex
+	closed      bool
+	requests    []*request
+	completions []completion
+	started     *started
+}
+
+// completion is the outcome of a host call.
+type completion struct {
+	inst   *instance
+	call   int64
+	status status
+	text   string
+}
+
+// started is the outcome of starting a replacement.
+type started struct {
+	inst *instance
+	err  error
+}
+
+func newWorker(p *Plugin, index int) *worker {
+	w := &worker{p: p, index: index, wake: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
+	w.timer.Stop()
+	w.due.init()
+	return w
+}
+
+// submit hands in a request. It fails when the queue is full or the worker
+// has ended.
+func (w *worker) submit(r *request) bool {
+	if w.backlog.Add(1) > int32(w.p.limits.Queue) {
+		w.backlog.Add(-1)
+		return false
+	}
+	if !w.send(func(in *inbox) { in.requests = append(in.requests, r) }) {
+		w.backlog.Add(-1)
+		return false
+	}
+	return true
+}
+
+// post hands in a completion; there are never more than host calls in flight.
+func (w *worker) post(c completion) {
+	w.send(func(in *inbox) { in.completions = append(in.completions, c) })
+}
+
+func (w *worker) send(put func(*inbox)) bool {
+	w.inbox.mu.Lock()
+	defer w.inbox.mu.Unlock()
+	if w.inbox.closed {
+		return false
+	}
+	put(&w.inbox)
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// nextID returns a request or call id that is unique within the plugin.
+func (w *worker) nextID() int64 {
+	w.ids++
+	return int64(w.index)<<workerBits | w.ids
+}
+
+// run is the worker's goroutine.
+func (w *worker) run() {
+	for {
+		w.collect()
+		w.expire(time.Now())
+		w.retire()
+		switch {
+		case w.stopping():
+			w.finish()
+			return
+		case len(w.completions) > 0:
+			c := w.completions[0]
+			w.completions = w.completions[1:]
+			w.complete(c)
+		case w.cur != nil && len(w.ready) > 0:
+			w.ask(w.take())
+		default:
+			w.sleep()
+		}
+	}
+}
+
+func (w *worker) stopping() bool {
+	select {
+	case <-w.p.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// collect moves what has arrived into the worker's own lists.
+func (w *worker) collect() {
+	w.inbox.mu.Lock()
+	in := &w.inbox
+	for _, r := range in.requests {
+		w.due.add(r)
+	}
+	w.ready = append(w.ready, in.requests...)
+	w.completions = append(w.completions, in.completions...)
+	clear(in.requests)
+	clear(in.completions)
+	in.requests, in.completions = in.requests[:0], in.completions[:0]
+	s := in.started
+	in.started = nil
+	w.inbox.mu.Unlock()
+	if s != nil {
+		w.install(s)
+	}
+}
+
+// sleep waits for work, the next deadline or the end.
+func (w *worker) sleep() {
+	if r := w.due.first(); r != nil {
+		w.timer.Reset(time.Until(r.deadline))
+	}
+	select {
+	case <-w.wake:
+	case <-w.timer.C:
+	case <-w.p.stop:
+	}
+	w.timer.Stop()
+}
+
+// take removes the oldest request from the queue.
+func (w *worker) take() *request {
+	r := w.ready[0]
+	w.ready[0] = nil
+	w.ready = w.ready[1:]
+	w.backlog.Add(-1)
+	return r
+}
+
+// ask puts a request to the guest.
+func (w *worker) ask(r *request) {
+	if r.answered {
+		return
+	}
+	i := w.cur
+	r.id, r.inst = w.nextID(), i
+	i.live[r.id] = r
+	code, err := i.ask(r)
+	switch {
+	case err != nil:
+		w.fault(i, faultOf(err, ""))
+		return
+	case r.answered: // by resolve
+	case code == codePending:
+	case code >= codeDeny && code <= codeNext:
+		w.answer(r, plainVerdict(code))
+	case code < 0:
+		w.p.complain("plugin reports an error; the request is answered by on_error", "code", code)
+		w.fail(r)
+	case code == codeContinue:
+		w.p.complain("plugin wants enhanced authentication, which this host does not have; the request is denied")
+		w.fail(r)
+	default:
+		w.fault(i, faultf(FaultMalformed, "unknown decision code %d", code))
+		return
+	}
+	w.p.breaker.success()
+}
+
+// complete tells the guest that a host call is done, if it is still there.
+func (w *worker) complete(c completion) {
+	if c.inst.closed {
+		return
+	}
+	if err := c.inst.complete(c); err != nil {
+		w.fault(c.inst, faultOf(err, ""))
+		return
+	}
+	w.p.breaker.success()
+}
+
+// answer settles a request. It is also called from inside resolve.
+func (w *worker) answer(r *request, v auth.Verdict) {
+	if r.answered {
+		return
+	}
+	r.answered = true
+	w.due.remove(r)
+	if r.inst != nil {
+		delete(r.inst.live, r.id)
+	}
+	w.p.finish(r, v)
+}
+
+// fail answers a request by policy.
+func (w *worker) fail(r *request) {
+	w.p.stats.failed.Add(1)
+	w.answer(r, w.p.onError(r.question()))
+}
+
+// expire denies the requests whose time is up, asked or not.
+func (w *worker) expire(now time.Time) {
+	for {
+		r := w.due.first()
+		if r == nil || r.deadline.After(now) {
+			break
+		}
+		w.p.stats.expired.Add(1)
+		w.answer(r, unavailable(r.question()))
+	}
+	for len(w.ready) > 0 && w.ready[0].answered {
+		w.take()
+	}
+}
+
+// fault throws an instance away. Its requests are answered by policy.
+func (w *worker) fault(i *instance, f *fault) {
+	now := time.Now()
+	p := w.p
+	p.stats.faults[f.kind].Add(1)
+	lost := len(i.live)
+	for _, r := range i.live {
+		w.fail(r)
+	}
+	i.close()
+	if f.kind == FaultStack {
+		reclaim()
+	}
+	opened := p.breaker.failure(now)
+	p.complain("plugin failed; its instance is replaced", "kind", f.kind.String(), "error", f.text, "requests", lost)
+	if opened {
+		p.log.Error("plugin keeps failing and is not asked for a while", "on_error", policyText(p.policy))
+	}
+	if i == w.old {
+		w.old = nil
+		return
+	}
+	w.cur = nil
+	w.up.Store(false)
+	if now.Sub(i.born) > healthyAfter {
+		w.failures = 0
+	}
+	w.restart()
+	w.handOver()
+}
+
+// restart has a replacement started after the back-off. Only one is on its way
+// at a time: one for a grown instance serves a failed one as well.
+func (w *worker) restart() {
+	if w.starting {
+		return
+	}
+	w.starting = true
+	delay := min(backoffFirst<<min(w.failures, 16), backoffLongest)
+	w.failures++
+	w.p.wg.Go(func() { w.startAfter(delay) })
+}
+
+func (w *worker) startAfter(delay time.Duration) {
+	s := &started{err: errStopped}
+	t := time.NewTimer(delay)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		s.inst, s.err = w.p.start(w)
+	case <-w.p.stop:
+	}
+	if !w.send(func(in *inbox) { in.started = s }) && s.inst != nil {
+		s.inst.close()
+	}
+}
+
+// install takes a replacement into service.
+func (w *worker) install(s *started) {
+	w.starting = false
+	p := w.p
+	if s.err != nil {
+		if w.stopping() {
+			return
+		}
+		p.stats.faults[FaultStart].Add(1)
+		p.breaker.failure(time.Now())
+		p.complain("plugin cannot be restarted", "error", s.err)
+		if w.cur == nil {
+			w.restart()
+			w.handOver()
+		} else { // it goes on, grown as it is
+			w.cur.leaving = false
+			w.cur.high = 1<<64 - 1
+		}
+		return
+	}
+	if w.cur != nil {
+		p.stats.recycled.Add(1)
+		w.old = w.cur
+	} else {
+		p.stats.restarts.Add(1)
+	}
+	w.cur = s.inst
+	w.up.Store(true)
+}
+
+// retire replaces an instance whose memory has grown too far, and closes a
+// replaced one when it has nothing left to answer.
+func (w *worker) retire() {
+	if w.old != nil && len(w.old.live) == 0 {
+		w.old.close()
+		w.old = nil
+	}
+	if i := w.cur; i != nil && w.old == nil && !w.starting && !i.leaving && i.swollen() {
+		i.leaving = true
+		w.starting = true
+		w.p.wg.Go(func() { w.startAfter(0) })
+	}
+}
+
+// handOver gives waiting requests to a worker that has an instance. When none
+// has, they wait for the replacement, unless the breaker is open.
+func (w *worker) handOver() {
+	other := w.p.upWorker()
+	open := w.p.breaker.current() == BreakerOpen
+	if other == nil && !open {
+		return
+	}
+	for len(w.ready) > 0 {
+		r := w.take()
+		switch {
+		case r.answered:
+		case open:
+			w.fail(r)
+		default:
+			w.due.remove(r)
+			if !other.submit(r) {
+				w.p.refuse(r)
+			}
+		}
+	}
+}
+
+// finish ends the worker. What is unanswered is denied.
+func (w *worker) finish() {
+	w.inbox.mu.Lock()
+	w.inbox.closed = true
+	s := w.inbox.started
+	w.inbox.mu.Unlock()
+	w.collect()
+	if s != nil && s.inst != nil && s.inst != w.cur {
+		s.inst.close()
+	}
+	for r := w.due.first(); r != nil; r = w.due.first() {
+		w.answer(r, unavailable(r.question()))
+	}
+	w.ready = nil
+	for _, i := range []*instance{w.old, w.cur} {
+		if i == nil {
+			continue
+		}
+		if i.unload.fn != nil {
+			if err := i.call(&i.unload, unloadSlice); err != nil {
+				w.p.complain("plugin failed while it unloaded", "error", err)
+			}
+		}
+		i.close()
+	}
+	w.cur, w.old = nil, nil
+	w.up.Store(false)
+}
