@@ -8,13 +8,22 @@ import "sync/atomic"
 type Group[S comparable] struct {
 	share, filter string
 	turn          atomic.Uint32
-	members       atomic.Pointer[[]member[S]] // immutable; never nil or empty while in use
+	members       atomic.Pointer[roster[S]]
+	pos           map[seat[S]]int32 // of a large group; under the lock of the filter
+}
+
+// seat is what makes a member: one session may be on two shards while it moves.
+type seat[S comparable] struct {
+	subscriber S
+	shard      uint8
 }
 
 type member[S comparable] struct {
 	Sub[S]
 	shard uint8
 }
+
+func (m *member[S]) seat() seat[S] { return seat[S]{m.Subscriber, m.shard} }
 
 // Share is the share name.
 func (g *Group[S]) Share() string { return g.share }
@@ -23,60 +32,72 @@ func (g *Group[S]) Share() string { return g.share }
 func (g *Group[S]) Filter() string { return g.filter }
 
 // Len is the number of members.
-func (g *Group[S]) Len() int { return len(g.load()) }
+func (g *Group[S]) Len() int { return g.members.Load().len() }
 
 // Pick returns the member whose turn it is and the shard it lives on. ok is
 // false when the last one has left. A broker to which the pick is of no use,
 // because that client is offline or refuses, may pick again, up to Len times.
 func (g *Group[S]) Pick() (sub Sub[S], shard int, ok bool) {
-	ms := g.load()
-	if len(ms) == 0 {
+	r := g.members.Load()
+	if r.len() == 0 {
 		return sub, 0, false
 	}
-	m := &ms[int(g.turn.Add(1)-1)%len(ms)]
+	m := r.at(int(g.turn.Add(1)-1) % r.n)
 	return m.Sub, int(m.shard), true
 }
 
-func (g *Group[S]) load() []member[S] {
-	if p := g.members.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
-func (g *Group[S]) find(shard int, s S) int {
-	ms := g.load()
-	for i := range ms {
-		if ms[i].Subscriber == s && int(ms[i].shard) == shard {
-			return i
+func (g *Group[S]) find(want seat[S]) int {
+	r := g.members.Load()
+	if r.len() <= manySubs {
+		g.pos = nil
+		for i := range r.len() {
+			if r.at(i).seat() == want {
+				return i
+			}
 		}
+		return -1
+	}
+	if g.pos == nil {
+		g.pos = make(map[seat[S]]int32, 2*r.n)
+		for i := range r.n {
+			g.pos[r.at(i).seat()] = int32(i)
+		}
+	}
+	if i, ok := g.pos[want]; ok {
+		return int(i)
 	}
 	return -1
 }
 
 // put adds or updates a member; the caller holds the lock of the filter.
 func (g *Group[S]) put(shard int, sub Sub[S]) (replaced bool) {
-	old, i := g.load(), g.find(shard, sub.Subscriber)
+	m := member[S]{sub, uint8(shard)}
+	i, r := g.find(m.seat()), g.members.Load()
 	if i >= 0 {
-		ms := append([]member[S](nil), old...)
-		ms[i].Sub = sub
-		g.members.Store(&ms)
+		g.members.Store(r.with(r.n, i, m))
 		return true
 	}
-	ms := append(append(make([]member[S], 0, len(old)+1), old...), member[S]{sub, uint8(shard)})
-	g.members.Store(&ms)
+	g.members.Store(r.with(r.len()+1, r.len(), m))
+	if g.pos != nil {
+		g.pos[m.seat()] = int32(r.len())
+	}
 	return false
 }
 
-// remove takes a member out; the caller holds the lock of the filter.
+// remove takes a member out, and the last one takes its place; the caller
+// holds the lock of the filter.
 func (g *Group[S]) remove(shard int, s S) bool {
-	i := g.find(shard, s)
+	gone := seat[S]{s, uint8(shard)}
+	i, r := g.find(gone), g.members.Load()
 	if i < 0 {
 		return false
 	}
-	old := g.load()
-	ms := append(append(make([]member[S], 0, len(old)-1), old[:i]...), old[i+1:]...)
-	g.members.Store(&ms)
+	last := *r.at(r.n - 1)
+	g.members.Store(r.with(r.n-1, i, last))
+	if g.pos != nil {
+		g.pos[last.seat()] = int32(i)
+		delete(g.pos, gone)
+	}
 	return true
 }
 

@@ -353,6 +353,58 @@ func TestPickTakesTurns(t *testing.T) {
 	}
 }
 
+// TestLargeGroup lets a group grow over several blocks and shrink again in
+// another order; each member must keep getting its turn.
+func TestLargeGroup(t *testing.T) {
+	const n = 3*blockSize + 7
+	x := New[int](2)
+	join := func(i int, id uint32) bool {
+		return x.SubscribeShared(i%2, "g", "t", Sub[int]{Subscriber: i, ID: id})
+	}
+	var m Matches[int]
+	turns := func(want map[int]uint32) {
+		t.Helper()
+		have := map[int]uint32{}
+		for range m.Groups[0].Len() {
+			s, shard, ok := m.Groups[0].Pick()
+			if !ok || shard != s.Subscriber%2 {
+				t.Fatalf("Pick = %v on shard %d, %v", s, shard, ok)
+			}
+			have[s.Subscriber] = s.ID
+		}
+		if !maps.Equal(have, want) {
+			t.Fatalf("%d members have their turn, want %d", len(have), len(want))
+		}
+	}
+	want := map[int]uint32{}
+	for i := range n {
+		if join(i, 1) {
+			t.Fatalf("%d was a member before", i)
+		}
+		want[i] = 1
+	}
+	x.Match([]byte("t"), &m)
+	turns(want)
+	for i := 0; i < n; i += 100 {
+		if want[i] = 2; !join(i, 2) {
+			t.Fatalf("%d was not a member", i)
+		}
+	}
+	turns(want)
+	for i := range n {
+		gone := i * 4 % n // n is odd
+		if !x.UnsubscribeShared(gone%2, "g", "t", gone) || x.UnsubscribeShared(gone%2, "g", "t", gone) {
+			t.Fatalf("%d: wrong answer", gone)
+		}
+		if delete(want, gone); i%50 == 0 || len(want) < 40 {
+			turns(want)
+		}
+	}
+	if x.Len() != 0 {
+		t.Error("the node is not pruned")
+	}
+}
+
 func TestMatchAllocatesNothing(t *testing.T) {
 	x := New[*client](4)
 	for i, f := range []string{"a/b/c", "a/+/c", "a/#", "#", "+/b/#", "$share/g/a/b/c", "a/b/+", "x/y"} {
@@ -378,7 +430,7 @@ func TestMatchAllocatesNothing(t *testing.T) {
 
 func TestDeepNames(t *testing.T) {
 	x, c := New[*client](1), &client{"c", 0}
-	deep := strings.Repeat("/", MaxLength-1)
+	deep := strings.Repeat("/", MaxLength/4)
 	for _, f := range []string{deep + "#", deep + "+", deep, "+" + deep} {
 		if err := ValidFilter(f); err != nil {
 			t.Fatal(err)

@@ -40,10 +40,11 @@ func ValidName[T Text](name T) error {
 		return err
 	}
 	for i := 0; i < len(name); i++ {
-		switch name[i] {
-		case 0:
+		if c := name[i]; c > '+' {
+			continue // nearly all characters of nearly all names
+		} else if c == 0 {
 			return ErrNUL
-		case '+', '#':
+		} else if c == '+' || c == '#' {
 			return ErrNameWildcard
 		}
 	}
@@ -111,18 +112,18 @@ func validLength[T Text](s T) error {
 // validLevels checks filter from the byte at on, where a level starts.
 func validLevels[T Text](filter T, at int) error {
 	for i := at; i < len(filter); i++ {
+		c := filter[i]
+		if c > '+' {
+			continue
+		}
 		alone := (i == at || filter[i-1] == '/') && (i+1 == len(filter) || filter[i+1] == '/')
-		switch filter[i] {
-		case 0:
+		switch {
+		case c == 0:
 			return ErrNUL
-		case '+':
-			if !alone {
-				return ErrSingleLevel
-			}
-		case '#':
-			if !alone || i+1 != len(filter) {
-				return ErrMultiLevel
-			}
+		case c == '+' && !alone:
+			return ErrSingleLevel
+		case c == '#' && (!alone || i+1 != len(filter)):
+			return ErrMultiLevel
 		}
 	}
 	return nil
