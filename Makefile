@@ -1,0 +1,76 @@
+# Everything a contributor and the CI run. "make check test" is what a change
+# has to pass.
+
+GO         ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+TESTFLAGS  ?=
+FUZZTIME   ?= 60s
+BENCHTIME  ?= 1s
+RUNFLAGS   ?=
+
+.PHONY: help run build test race check vet format staticcheck layout fresh vuln bench fuzz soak plugins clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## start the broker with its built-in defaults
+	bin/wicket run $(RUNFLAGS)
+
+build: ## bin/wicket and bin/wicket-bench
+	$(GO) build -trimpath -o bin/ ./cmd/...
+
+test: ## every test
+	$(GO) test $(TESTFLAGS) ./...
+
+race: ## every test, under the race detector
+	$(GO) test -race $(TESTFLAGS) ./...
+
+check: vet format staticcheck layout fresh vuln ## everything but the tests
+
+vet:
+	$(GO) vet ./...
+	GOOS=wasip1 GOARCH=wasm $(GO) vet ./sdk/go/... ./plugins/... ./examples/...
+
+format:
+	@out=$$(gofmt -l $$(git ls-files '*.go')) && test -z "$$out" || { echo "not formatted (run gofmt -w):"; echo "$$out"; exit 1; }
+
+staticcheck:
+	$(GO) run $(STATICCHECK) ./...
+
+layout: ## import graph, sizes, package comments, dependencies
+	$(GO) test -run '^TestLayout' ./engine
+
+fresh: ## generated files are those that the sources make
+	$(GO) test -run '^TestGenerated' ./...
+
+# Exit code 3 means that a vulnerability was found. Any other failure means
+# that the database could not be had, which is not the fault of a change.
+vuln: ## known vulnerabilities, when their database can be had
+	@GOBIN=$(CURDIR)/bin/tools $(GO) install $(GOVULNCHECK) || { echo "govulncheck: not checked, the tool cannot be had"; exit 0; }; \
+	out=$$(bin/tools/govulncheck ./... 2>&1); code=$$?; \
+	case $$code in \
+	0) echo "govulncheck: no known vulnerability is reachable" ;; \
+	3) echo "$$out"; exit 1 ;; \
+	*) echo "$$out" | tail -n 3; echo "govulncheck: NOT CHECKED, its database cannot be had" ;; \
+	esac
+
+bench: ## every benchmark
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+fuzz: ## every fuzz target, FUZZTIME each
+	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' cmd engine sdk); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+			echo "== $$(dirname $$file) $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+		done; \
+	done
+
+soak: ## tests that take long: those of the build tag soak
+	$(GO) test -tags soak -run '^TestSoak' -count=1 -timeout 0 -v ./...
+
+plugins: ## rebuild the .wasm files that come with the broker
+	$(GO) generate ./plugins/...
+
+clean:
+	rm -rf bin
