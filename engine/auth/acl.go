@@ -84,6 +84,7 @@ type rule struct {
 	next   uint16 // the next rule with the same prefix, in order
 	shape  shape
 	permit bool
+	exact  bool
 }
 
 // none ends a list of rules.
@@ -169,7 +170,8 @@ func (r *rule) covers(name []byte) bool {
 }
 
 // compile checks the rules and expands their placeholders for one client. It
-// returns nil for no rules.
+// returns nil for no rules. Nothing of the rules is kept: the filters of a
+// session are one string.
 func compile(rules []Rule, who *Identity) (*acl, error) {
 	if len(rules) == 0 {
 		return nil, nil
@@ -177,24 +179,28 @@ func compile(rules []Rule, who *Identity) (*acl, error) {
 	if len(rules) > maxRules {
 		return nil, fmt.Errorf("%d rules: at most %d", len(rules), maxRules)
 	}
-	a := &acl{rules: make([]rule, 0, len(rules)), leading: none}
-	size := 0
+	var (
+		fewBytes [1024]byte
+		fewEnds  [32]int
+		text     = fewBytes[:0]
+		ends     = fewEnds[:0]
+		a        = &acl{rules: make([]rule, 0, len(rules)), leading: none}
+	)
 	for i := range rules {
 		r := &rules[i]
-		if err := r.check(); err != nil {
-			return nil, fmt.Errorf("rule %d: %w", i+1, err)
+		longer, ok, err := r.expand(text, who)
+		if err == nil && len(longer) > maxRuleText {
+			err = fmt.Errorf("more than %d bytes of filters", maxRuleText)
 		}
-		filter, ok, err := r.expand(who)
 		if err != nil {
 			return nil, fmt.Errorf("rule %d: %w", i+1, err)
 		}
-		if size += len(filter); size > maxRuleText {
-			return nil, fmt.Errorf("rule %d: more than %d bytes of filters", i+1, maxRuleText)
-		}
 		if ok {
-			a.add(r, filter)
+			a.add(r)
+			text, ends = longer, append(ends, len(longer))
 		}
 	}
+	a.setFilters(string(text), ends)
 	a.buildIndex()
 	return a, nil
 }
@@ -227,15 +233,25 @@ func checkFilter(f string) error {
 	return nil
 }
 
-// add appends a rule under its expanded filter.
-func (a *acl) add(r *Rule, filter string) {
-	c := rule{filter: filter, kinds: r.kinds(), permit: r.Permit, next: none}
-	c.shape, c.prefix = shapeOf(filter)
-	if r.Exact {
-		c.shape, c.prefix = literal, uint16(len(filter))
-	}
+// add appends a rule; its filter comes later.
+func (a *acl) add(r *Rule) {
+	c := rule{kinds: r.kinds(), permit: r.Permit, exact: r.Exact, next: none}
 	a.forbids = a.forbids || !c.permit && c.kinds&subscribeKinds != 0
 	a.rules = append(a.rules, c)
+}
+
+// setFilters gives every rule its part of the text.
+func (a *acl) setFilters(text string, ends []int) {
+	start := 0
+	for i, end := range ends {
+		r := &a.rules[i]
+		r.filter = text[start:end]
+		r.shape, r.prefix = shapeOf(r.filter)
+		if r.exact {
+			r.shape, r.prefix = literal, uint16(len(r.filter))
+		}
+		start = end
+	}
 }
 
 // shapeOf finds the first wildcard of a filter, and what follows it.

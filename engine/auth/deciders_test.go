@@ -83,7 +83,7 @@ func newClock() *clock { return &clock{time.Unix(1_800_000_000, 0)} }
 func (c *clock) time() time.Time         { return c.now }
 func (c *clock) advance(d time.Duration) { c.now = c.now.Add(d) }
 
-func mustGate(t testing.TB, o Options) *Gate {
+func mustGate(t fataler, o Options) *Gate {
 	t.Helper()
 	g, err := NewGate(o)
 	if err != nil {
@@ -154,4 +154,23 @@ func device() *Request {
 	leaf := &x509.Certificate{Subject: pkix.Name{Names: []pkix.AttributeTypeAndValue{cn}}}
 	r.TLS = &TLS{Chain: []*x509.Certificate{leaf}, Verified: true}
 	return r
+}
+
+// near moves a client to the loopback address.
+func near(r *Request) *Request {
+	r.Peer = loopback
+	return r
+}
+
+func addrPort(s string) netip.AddrPort {
+	if s == "" {
+		return netip.AddrPort{}
+	}
+	return netip.MustParseAddrPort(s)
+}
+
+// fataler is a test, rapid's included.
+type fataler interface {
+	Helper()
+	Fatal(...any)
 }

@@ -27,37 +27,41 @@ func personal(rules []Rule) bool {
 	return false
 }
 
-// expand returns the rule's filter with its placeholders replaced: ${clientid}
-// or %c, ${username} or %u, ${cert_common_name} and ${client_attrs.NAME}, each
-// a whole level. "${$}" stands for "$". An Exact filter has none.
+// expand checks a rule and appends its filter to dst with the placeholders
+// replaced: ${clientid} or %c, ${username} or %u, ${cert_common_name} and
+// ${client_attrs.NAME}, each a whole level. "${$}" stands for "$". An Exact
+// filter has none.
 //
 // A value that is missing, too long, or holds a wildcard, a "/", a NUL, or at
 // the first level a leading "$", never becomes part of a filter
 // (CVE-2017-7650): a rule that permits then matches nothing (ok is false), and
 // one that denies matches any value at that level, which is "+".
-func (r *Rule) expand(who *Identity) (filter string, ok bool, err error) {
-	if r.Exact || !strings.ContainsAny(r.Filter, "$%") {
-		return r.Filter, true, nil
+func (r *Rule) expand(dst []byte, who *Identity) (_ []byte, ok bool, err error) {
+	if err := r.check(); err != nil {
+		return dst, false, err
 	}
-	var b strings.Builder
-	for i, level := range strings.Split(r.Filter, "/") {
-		if i > 0 {
-			b.WriteByte('/')
+	if r.Exact || !strings.ContainsAny(r.Filter, "$%") {
+		return append(dst, r.Filter...), true, nil
+	}
+	start, first := len(dst), true
+	for level := range strings.SplitSeq(r.Filter, "/") {
+		if !first {
+			dst = append(dst, '/')
 		}
 		value, placeholder, err := who.value(level)
 		if err != nil {
-			return "", false, err
+			return dst, false, err
 		}
-		if placeholder && !safe(value, i == 0) {
+		if placeholder && !safe(value, first) {
 			if r.Permit {
-				return "", false, nil
+				return dst, false, nil
 			}
 			value = "+"
 		}
-		b.WriteString(value)
+		dst = append(dst, value...)
+		first = false
 	}
-	filter = b.String()
-	return filter, len(filter) <= topic.MaxLength, nil
+	return dst, len(dst)-start <= topic.MaxLength, nil
 }
 
 // value returns what a level of a filter stands for, and whether that came
