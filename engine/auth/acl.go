@@ -3,6 +3,8 @@ package auth
 import (
 	"bytes"
 	"fmt"
+	"hash/maphash"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 
@@ -17,7 +19,7 @@ const (
 
 // indexFrom is the number of rules from which an index pays; below it, a scan
 // is as fast and needs no memory.
-const indexFrom = 12
+const indexFrom = 16
 
 // kind is a set of kinds of access: one bit for each combination of action,
 // QoS and retain flag. An access has one bit, a rule those that it speaks of.
@@ -66,6 +68,9 @@ func (r *Rule) kinds() kind {
 	return k
 }
 
+// seed makes the places of a hash table unknown to clients.
+var seed = maphash.MakeSeed()
+
 // shape is how a compiled filter is compared.
 type shape uint8
 
@@ -95,10 +100,10 @@ const none = 0xFFFF
 // those are looked at whose prefix is one of the topic's. It is immutable.
 type acl struct {
 	rules   []rule
-	index   map[string]uint16 // literal prefix → first rule; nil with few rules
-	leading uint16            // first rule without a prefix
-	depths  uint64            // bit n: some prefix has n+1 levels; bit 63: or more
-	forbids bool              // some rule denies a Subscribe
+	index   []uint16 // hash table: the first rule of each prefix; nil with few rules
+	leading uint16   // first rule without a prefix
+	depths  uint64   // bit n: some prefix has n+1 levels; bit 63: or more
+	forbids bool     // some rule denies a Subscribe
 }
 
 // match finds the first rule that covers the access. For a Subscribe name is a
@@ -128,9 +133,7 @@ func (a *acl) search(k kind, name []byte) (found, permit bool) {
 		}
 		end += i
 		if depths&1 != 0 {
-			if at, ok := a.index[string(name[:end])]; ok {
-				best = a.first(at, best, k, name)
-			}
+			best = a.first(a.index[a.place(name[:end])], best, k, name)
 		}
 		if end == len(name) {
 			break
@@ -269,23 +272,37 @@ func shapeOf(filter string) (shape, uint16) {
 }
 
 // buildIndex links the rules by prefix, from the last to the first so that
-// each list is in order.
+// each list is in order. The table is at most half full.
 func (a *acl) buildIndex() {
 	if len(a.rules) < indexFrom {
 		return
 	}
-	a.index = make(map[string]uint16, len(a.rules))
+	a.index = make([]uint16, 2<<bits.Len(uint(len(a.rules)-1)))
+	for i := range a.index {
+		a.index[i] = none
+	}
 	for i := len(a.rules) - 1; i >= 0; i-- {
 		r := &a.rules[i]
-		if r.shape == leading {
-			r.next, a.leading = a.leading, uint16(i)
-			continue
+		head := &a.leading
+		if r.shape != leading {
+			prefix := r.filter[:r.prefix]
+			head = &a.index[a.place([]byte(prefix))]
+			a.depths |= 1 << min(strings.Count(prefix, "/"), 63)
 		}
-		key := r.filter[:r.prefix]
-		if at, ok := a.index[key]; ok {
-			r.next = at
+		r.next, *head = *head, uint16(i)
+	}
+}
+
+// place returns where the table holds a prefix, or would.
+func (a *acl) place(prefix []byte) int {
+	mask := len(a.index) - 1
+	for i := int(maphash.Bytes(seed, prefix)) & mask; ; i = (i + 1) & mask {
+		at := a.index[i]
+		if at == none {
+			return i
 		}
-		a.index[key] = uint16(i)
-		a.depths |= 1 << min(strings.Count(key, "/"), 63)
+		if r := &a.rules[at]; string(prefix) == r.filter[:r.prefix] {
+			return i
+		}
 	}
 }

@@ -26,9 +26,9 @@ type Authorized struct {
 // Authorize answers an access on the session's loop: what the grant's rules
 // and cache say, and for the items they leave open (Ask) what the chain says.
 // done is called exactly once, on any goroutine, possibly before Authorize
-// returns; acc belongs to the gate until then. The loop passes the answer to
-// [Grant.Remember] before it acts on it. Item.Topic of a shared subscription
-// is the filter inside of it.
+// returns. The loop passes the answer to [Grant.Remember] before it acts on
+// it; acc must not change until then. Item.Topic of a shared subscription is
+// the filter inside of it.
 //
 // Deciders are asked in order, each for the items still open; the first answer
 // other than Next decides an item, and NoMatch what is left.

@@ -9,8 +9,6 @@ import (
 // the memory of a cache is bounded by its number of entries.
 const maxCachedTopic = 1024 // bytes
 
-var seed = maphash.MakeSeed()
-
 // cache remembers the latest decisions of a session. It is small: a scan of
 // the hashes is as quick as a map and needs a fraction of its memory.
 type cache struct {

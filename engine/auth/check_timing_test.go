@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// device rules as a plugin would write them: most name the client, some are
+// deviceRules are as a plugin would write them: most name the client, some are
 // exact topics, some hold wildcards in the middle.
 func deviceRules(n int) []Rule {
 	forms := []string{"devices/${clientid}/cmd/%d", "devices/${clientid}/t/%d/#", "fleet/+/broadcast/%d", "site/%d/status"}
@@ -24,7 +24,7 @@ func deviceRules(n int) []Rule {
 // The last rule decides, the worst case of a scan.
 func BenchmarkCheck(b *testing.B) {
 	name := []byte("devices/c1/telemetry/temperature")
-	for _, n := range []int{1, 10, 11, 12, 100, 1000} {
+	for _, n := range []int{1, 10, indexFrom - 1, indexFrom, 100, 1000} {
 		g := admitted(b, Options{}, Verdict{Rules: deviceRules(n)}, alice())
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
 			b.ReportAllocs()

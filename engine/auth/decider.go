@@ -119,7 +119,8 @@ const (
 	Subscribe
 )
 
-// Verdict is the full answer of a Decider. Only Decision matters for Next.
+// Verdict is the full answer of a Decider. Only Decision matters for Next. Its
+// slices and maps belong to the gate once it is given.
 type Verdict struct {
 	Decision Decision
 
@@ -145,8 +146,12 @@ type Verdict struct {
 }
 
 // Rule permits or forbids actions on topics. Rules are tried in order and the
-// first match decides (spec AUTHZ-06). Filter may hold the placeholders
-// ${clientid}, ${username} and ${client_attrs.NAME} as whole levels.
+// first match decides (spec AUTHZ-06). A publish is matched by Filter; a
+// subscribe only when Filter covers all that is subscribed to. Filter may hold
+// the placeholders ${clientid} (or %c), ${username} (or %u),
+// ${cert_common_name} and ${client_attrs.NAME} as whole levels; a value that
+// is missing or holds a wildcard or "/" makes a rule that permits match
+// nothing, and one that forbids match any value.
 type Rule struct {
 	Permit  bool
 	Actions Action

@@ -67,7 +67,10 @@ type Options struct {
 	CacheTTL    time.Duration
 	NegativeTTL time.Duration
 
-	Clock func() time.Time // nil = time.Now
+	// Clock is the time of expiry and of the cache; nil means time.Now. It is
+	// called from any goroutine, and by Check for sessions that expire or
+	// whose decisions are cached: one that steps by 100 ms is good enough.
+	Clock func() time.Time
 }
 
 // Gate is the configured chain: it admits clients ([Gate.Authenticate]) and
