@@ -4,8 +4,8 @@
 //
 // The annotated structs in this file are the only place where a key exists:
 // defaults, validation, environment names, the JSON Schema, the sample file
-// and the reference page are all derived from their tags. See [schema] for
-// the tags.
+// and the reference page are all derived from their tags. The tags are
+// described at the type field.
 //
 // [Load] may be called on any goroutine. A *Config is never changed after
 // Load returned it, so any number of goroutines may read it; a reload builds
@@ -13,9 +13,7 @@
 // buffers.
 package config
 
-import (
-	"time"
-)
+import "time"
 
 //go:generate go test -run TestGenerated -update .
 
@@ -25,8 +23,8 @@ type Config struct {
 	Loops     int               `key:"loops" default:"0" min:"0" max:"1024" reload:"restart" doc:"Number of event loops; 0 means one for each CPU."`
 	Listeners Listeners         `key:"listeners" doc:"Sockets that clients connect to, by transport and name. At least one must be enabled."`
 	Plugins   map[string]Plugin `key:"plugins" example:"password" doc:"WebAssembly plugins by name. A plugin is asked only when auth.chain names it."`
-	Auth      Auth              `key:"auth" doc:"Who may connect."`
-	Authz     Authz             `key:"authz" doc:"Who may publish and subscribe where."`
+	Auth      Auth              `key:"auth" aka:"authentication" doc:"Who may connect."`
+	Authz     Authz             `key:"authz" aka:"authorization" doc:"Who may publish and subscribe where."`
 	MQTT      MQTT              `key:"mqtt" reload:"restart" doc:"Protocol limits, for each client unless the sentence says otherwise."`
 	Log       Log               `key:"log" doc:"What the broker writes to standard error."`
 	Shutdown  Shutdown          `key:"shutdown" doc:"How the broker stops."`
@@ -35,7 +33,7 @@ type Config struct {
 // Listeners holds the listeners by transport, then by name.
 type Listeners struct {
 	TCP map[string]TCPListener `key:"tcp" example:"default" reload:"restart" doc:"Plain MQTT over TCP."`
-	TLS map[string]TLSListener `key:"tls" example:"default" reload:"restart" doc:"MQTT over TLS."`
+	TLS map[string]TLSListener `key:"tls" aka:"ssl" example:"default" reload:"restart" doc:"MQTT over TLS."`
 }
 
 // Listener is what every kind of listener has.
@@ -53,7 +51,7 @@ type TCPListener struct {
 // TLSListener is a listener that speaks TLS before MQTT.
 type TLSListener struct {
 	Listener
-	TLS TLS `key:"tls" reload:"live" doc:"Certificates and protocol of this listener. The option names are those of EMQX."`
+	TLS TLS `key:"tls" aka:"ssl,ssl_options" reload:"live" doc:"Certificates and protocol of this listener. The option names are those of EMQX."`
 }
 
 // TLS is the server side of TLS for one listener.
@@ -88,7 +86,7 @@ type Plugin struct {
 // Auth says who may connect.
 type Auth struct {
 	Chain     []string  `key:"chain" doc:"Plugins to ask, in this order; the first answer other than next decides, and the end of the chain denies."`
-	Anonymous Anonymous `key:"anonymous" default:"deny" doc:"What happens to a client that shows nothing about itself, no user name, password, verified certificate or authentication method: deny, loopback (allow it from this machine) or allow."`
+	Anonymous Anonymous `key:"anonymous" aka:"allow_anonymous" default:"deny" doc:"What happens to a client that shows nothing about itself, no user name, password, verified certificate or authentication method: deny, loopback (allow it from this machine) or allow."`
 }
 
 // Authz says who may publish and subscribe where.

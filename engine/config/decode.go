@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -49,13 +50,19 @@ func (d *decoder) fail(path []string, format string, args ...any) {
 // section decodes a struct: each key that is there, the default of each that
 // is not, and a complaint for each that should not be.
 func (d *decoder) section(v reflect.Value, f *field, tree map[string]any, path []string) {
+	misspelt := map[string]bool{}
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
 		if f.child(key) == nil {
-			d.fail(below(path, key), "unknown key%s", d.hint(key, f))
+			meant, hint := d.hint(key, f)
+			misspelt[meant] = true
+			d.fail(below(path, key), "unknown key%s", hint)
 		}
 	}
 	for _, c := range f.children {
 		raw, present := tree[c.key]
+		if c.required && !present && !misspelt[c.key] && !d.unread(below(path, c.key)) {
+			d.fail(below(path, c.key), "missing: %s", c.doc)
+		}
 		d.field(v.FieldByIndex(c.index), c, raw, present, below(path, c.key))
 	}
 	if v.Type() == reflect.TypeFor[Plugin]() {
@@ -63,10 +70,22 @@ func (d *decoder) section(v reflect.Value, f *field, tree map[string]any, path [
 	}
 }
 
-// hint proposes a key of the same section, or says where the key belongs.
-func (d *decoder) hint(key string, f *field) string {
+// unread reports whether a key, or its section, was there but unreadable.
+func (d *decoder) unread(path []string) bool {
+	key, above := JoinKey(path...), JoinKey(path[:len(path)-1]...)
+	return slices.ContainsFunc(d.problems, func(p Problem) bool { return p.Key == key || p.Key == above })
+}
+
+// hint proposes a key of the same section, which it returns as well, or says
+// where the key belongs.
+func (d *decoder) hint(key string, f *field) (meant, text string) {
+	for _, c := range f.children {
+		if slices.Contains(strings.Split(c.aka, ","), key) {
+			return c.key, fmt.Sprintf("; here it is called %q", c.key)
+		}
+	}
 	if n, ok := nearest(key, f.keys()); ok {
-		return fmt.Sprintf("; did you mean %q?", n)
+		return n, fmt.Sprintf("; did you mean %q?", n)
 	}
 	var places []string
 	schema().walk(nil, func(*field) string { return "NAME" }, func(p []string, c *field) {
@@ -75,9 +94,9 @@ func (d *decoder) hint(key string, f *field) string {
 		}
 	})
 	if len(places) > 0 {
-		return "; did you mean " + strings.Join(places, " or ") + "?"
+		return "", "; did you mean " + strings.Join(places, " or ") + "?"
 	}
-	return didYouMean(key, f.keys())
+	return "", didYouMean(key, f.keys())
 }
 
 func (d *decoder) field(v reflect.Value, f *field, raw any, present bool, path []string) {
@@ -129,8 +148,6 @@ func (d *decoder) value(v reflect.Value, f *field, raw any, present bool, path [
 		v.Set(def)
 	}
 	switch {
-	case !present && f.required:
-		d.fail(path, "missing: %s", f.doc)
 	case present && raw == nil && f.kind != free:
 		d.fail(path, "the key has no value; give it one or remove the line")
 	case present && f.kind == list:
@@ -278,6 +295,7 @@ func (f *field) parseNumber(raw any) (reflect.Value, error) {
 func (f *field) number(raw any) (int64, error) {
 	n, isInt := raw.(int64)
 	s, isText := raw.(string)
+	x, isFloat := raw.(float64)
 	switch {
 	case f.typ == durationType && isText:
 		d, err := ParseDuration(s)
@@ -289,6 +307,8 @@ func (f *field) number(raw any) (int64, error) {
 		return int64(b), err
 	case isInt:
 		return n, nil
+	case isFloat && x == math.Trunc(x) && math.Abs(x) < 1<<53: // 1e6
+		return int64(x), nil
 	case isText && f.infinity != "":
 		return 0, fmt.Errorf("%s is neither a whole number nor infinity", show(raw))
 	}

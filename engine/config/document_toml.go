@@ -20,10 +20,12 @@ func (d *document) toml(data []byte) map[string]any {
 	}
 	tree := map[string]any{}
 	if err := toml.Unmarshal(data, &tree); err != nil {
-		line := 0
+		var line int
 		var at *toml.DecodeError
 		if errors.As(err, &at) {
 			line, _ = at.Position()
+		} else {
+			line = d.tomlLines(data)
 		}
 		d.fail(line, nil, "this is not TOML: %s", strings.TrimPrefix(err.Error(), "toml: "))
 		return nil
@@ -78,8 +80,9 @@ func (d *document) tomlValue(value any, path []string) any {
 	return fmt.Sprint(value) // a date or time
 }
 
-// tomlLines fills d.lines.
-func (d *document) tomlLines(data []byte) {
+// tomlLines fills d.lines and returns the line of the last key that was
+// there before, or 0.
+func (d *document) tomlLines(data []byte) (again int) {
 	var p unstable.Parser
 	p.Reset(data)
 	at, line := 0, 1
@@ -96,6 +99,8 @@ func (d *document) tomlLines(data []byte) {
 			}
 			if _, known := d.lines[pathKey(path)]; !known {
 				d.lines[pathKey(path)] = line
+			} else if it.IsLast() {
+				again = line
 			}
 		}
 		if n.Kind != unstable.KeyValue {
@@ -116,4 +121,5 @@ func (d *document) tomlLines(data []byte) {
 			walk(table, e)
 		}
 	}
+	return again
 }

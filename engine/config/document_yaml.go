@@ -23,11 +23,12 @@ func (d *document) yaml(data []byte) map[string]any {
 		d.yamlError(err)
 		return nil
 	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+	var second yaml.Node
+	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
 		if err != nil {
 			d.yamlError(err)
 		} else {
-			d.fail(0, nil, "the file holds more than one YAML document; put each in a file of its own")
+			d.fail(second.Line, nil, "the file holds more than one YAML document; put each in a file of its own")
 		}
 		return nil
 	}
@@ -121,7 +122,12 @@ func whole(value any) any {
 	return value
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var (
+	yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	// The reader counts lines from 0 in the errors of its parser, and from 1
+	// in those of its scanner.
+	yamlParser = regexp.MustCompile(`^did not find expected (<|node content|'-'|key|',')`)
+)
 
 // yamlError notes a syntax error at the line that its text names.
 func (d *document) yamlError(err error) {
@@ -129,6 +135,9 @@ func (d *document) yamlError(err error) {
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		text = strings.TrimPrefix(text, m[0])
+		if line > 0 && yamlParser.MatchString(text) {
+			line++
+		}
 	}
 	d.fail(line, nil, "this is not YAML: %s", text)
 }

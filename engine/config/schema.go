@@ -21,6 +21,7 @@ import (
 //	                   dir: same, made by the broker; plugin: or builtin:NAME
 //	reload:"restart"   a change needs a restart; inherited, default "live"
 //	example:"default"  the name used in documents for an entry of a map
+//	aka:"ssl"          what people who come from elsewhere may call it
 type field struct {
 	key      string
 	index    []int // of the Go field in its struct, through embedded ones
@@ -32,6 +33,7 @@ type field struct {
 	infinity string
 	path     string
 	example  string
+	aka      string
 	required bool
 	restart  bool
 	children []*field // of a section
@@ -88,7 +90,7 @@ func fieldOf(sf reflect.StructField, index []int, restart bool) *field {
 	f := &field{
 		key: tag.Get("key"), index: index, typ: sf.Type, doc: tag.Get("doc"), def: tag.Get("default"),
 		min: tag.Get("min"), max: tag.Get("max"), infinity: tag.Get("infinity"), path: tag.Get("path"),
-		example: tag.Get("example"), required: tag.Get("required") == "true", restart: restart,
+		example: tag.Get("example"), aka: tag.Get("aka"), required: tag.Get("required") == "true", restart: restart,
 	}
 	if r := tag.Get("reload"); r != "" {
 		f.restart = r == "restart"
