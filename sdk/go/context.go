@@ -1,0 +1,113 @@
+package wicket
+
+import (
+	"errors"
+
+	"github.com/wicketmq/wicket/sdk/go/wire"
+)
+
+// Context is one request under way: what a handler asks the broker about it.
+// It is of no use after the handler has returned.
+type Context struct {
+	req  int64
+	fake Host // set by TestContext only
+}
+
+// The errors of the calls that wait for the broker.
+var (
+	ErrNotGranted = errors.New("the operator has not granted this to the plugin")
+	ErrBusy       = errors.New("too many calls in flight")
+	ErrTimeout    = errors.New("the call took too long")
+	ErrMalformed  = errors.New("the broker could not read the request")
+	ErrFailed     = errors.New("the call failed")
+)
+
+// VerifyPassword asks the broker whether password has the given hash: a PHC
+// string (argon2id, pbkdf2-sha256, pbkdf2-sha512), a bcrypt string, or one of
+// mosquitto's $6$ and $7$ forms. The work is done by the broker's own workers
+// in constant time with respect to the password; the handler waits. It needs
+// the grant "password". ErrMalformed says that the hash cannot be used.
+func (c *Context) VerifyPassword(hash string, password []byte) (bool, error) {
+	if c.fake != nil {
+		return c.fake.VerifyPassword(hash, password)
+	}
+	return c.verifyPassword(hash, password)
+}
+
+// CertField is a selector of Context.Certificate.
+type CertField int32
+
+// The fields of a client certificate. Those with an index can occur more than
+// once.
+const (
+	CertSubject            CertField = 0  // RFC 4514 text
+	CertCommonName         CertField = 1  // by index
+	CertSANDNS             CertField = 2  // by index
+	CertSANURI             CertField = 3  // by index
+	CertSANEmail           CertField = 4  // by index
+	CertSANIP              CertField = 5  // by index
+	CertSerial             CertField = 6  // lower-case hex
+	CertIssuer             CertField = 7  // RFC 4514 text
+	CertNotBefore          CertField = 8  // Unix seconds, decimal text
+	CertNotAfter           CertField = 9  // Unix seconds, decimal text
+	CertSHA256             CertField = 10 // fingerprint of the DER, lower-case hex
+	CertSPKISHA256         CertField = 11 // fingerprint of the public key, lower-case hex
+	CertDER                CertField = 12 // by index: the chain, leaf first
+	CertOrganization       CertField = 13 // by index
+	CertOrganizationalUnit CertField = 14 // by index
+)
+
+// Certificate returns a field of the client's certificate; ok is false when
+// there is no certificate or no such field. Look at TLS.CertificateVerified
+// before trusting it.
+func (c *Context) Certificate(field CertField, index int) (value string, ok bool) {
+	if c.fake != nil {
+		return c.fake.Certificate(field, index)
+	}
+	return c.certificate(field, index)
+}
+
+// Host stands in for the broker in tests of handlers.
+type Host interface {
+	VerifyPassword(hash string, password []byte) (bool, error)
+	Certificate(field CertField, index int) (value string, ok bool)
+}
+
+// TestContext returns a Context that asks h, for tests of handlers with go
+// test on the host.
+func TestContext(h Host) *Context { return &Context{fake: h} }
+
+// Debug writes a line to the broker's log. The broker limits the rate.
+func Debug(text string) { log(0, text) }
+
+// Info writes a line to the broker's log.
+func Info(text string) { log(1, text) }
+
+// Warn writes a line to the broker's log.
+func Warn(text string) { log(2, text) }
+
+// Error writes a line to the broker's log.
+func Error(text string) { log(3, text) }
+
+// statusError is the error of an asynchronous call that ended with status.
+func statusError(status wire.Status, payload []byte) error {
+	switch status {
+	case wire.Timeout:
+		return ErrTimeout
+	case wire.Refused:
+		return ErrBusy
+	case wire.Malformed:
+		return ErrMalformed
+	case wire.Failed:
+		if len(payload) > 0 {
+			return &failure{string(payload)}
+		}
+	}
+	return ErrFailed
+}
+
+// failure is an ErrFailed with the broker's sentence.
+type failure struct{ text string }
+
+func (f *failure) Error() string { return ErrFailed.Error() + ": " + f.text }
+func (f *failure) Unwrap() error { return ErrFailed }

@@ -1,0 +1,71 @@
+package wicket
+
+import "github.com/wicketmq/wicket/sdk/go/wire"
+
+// The events and their parts; package wire documents each field.
+type (
+	// Connect is a client that wants in: its CONNECT packet and what is known
+	// about its connection.
+	Connect = wire.Authenticate
+	// Access is a question about the topics of one PUBLISH or SUBSCRIBE.
+	Access = wire.Authorize
+	// Topic is one topic name or filter of an Access.
+	Topic = wire.Topic
+	// TLS is what the handshake of a connection established.
+	TLS = wire.TLS
+	// Proxy is what a PROXY protocol header said.
+	Proxy = wire.Proxy
+	// Will is the part of a will message that a decision looks at.
+	Will = wire.Will
+	// Property is a key with its value.
+	Property = wire.Property
+	// File is a file that the operator named in the plugin's config.
+	File = wire.File
+)
+
+// The values of Access.Action, and the bits of Rule.Actions.
+const (
+	Publish   = wire.Publish
+	Subscribe = wire.Subscribe
+)
+
+// LoadInfo is what a plugin learns when an instance of it starts.
+type LoadInfo struct {
+	wire.Load
+}
+
+// File returns the file that the operator named under key, such as
+// "users_file"; ok is false when the config has no such key.
+func (l *LoadInfo) File(key string) (file File, ok bool) {
+	for _, f := range l.Files {
+		if f.Key == key {
+			return f, true
+		}
+	}
+	return File{}, false
+}
+
+// The registered handlers. They are set by init functions and read by one
+// event at a time.
+var handlers struct {
+	load         func(*LoadInfo) error
+	authenticate func(*Context, *Connect) Verdict
+	authorize    func(*Context, *Access) Verdict
+	unload       func()
+}
+
+// OnLoad registers what runs once per instance, before any event. Its error
+// refuses the plugin and is shown to the operator.
+func OnLoad(f func(*LoadInfo) error) { handlers.load = f }
+
+// OnAuthenticate registers the handler of CONNECT.
+func OnAuthenticate(f func(*Context, *Connect) Verdict) { handlers.authenticate = f }
+
+// OnAuthorize registers the handler of PUBLISH and SUBSCRIBE, asked when the
+// rules of the session do not decide. All topics of a packet come in one
+// event; see Verdict.PerTopic. Without a handler the answer is Next.
+func OnAuthorize(f func(*Context, *Access) Verdict) { handlers.authorize = f }
+
+// OnUnload registers what runs before the instance is closed; it has a
+// tenth of a second.
+func OnUnload(f func()) { handlers.unload = f }

@@ -1,0 +1,41 @@
+package wicket_test
+
+import (
+	"testing"
+
+	"github.com/wicketmq/wicket/sdk/go/wire"
+)
+
+// event is a CONNECT over mutual TLS, as large as they usually are.
+func event(user string) *wire.Authenticate {
+	e := connect(user)
+	e.KeepAlive, e.Listener, e.Transport, e.Peer = 60, "tls:default", "tls", "192.0.2.7:51234"
+	e.TLS = &wire.TLS{
+		Version: "TLS 1.3", Suite: "TLS_AES_128_GCM_SHA256", SNI: "broker.example.com",
+		CertificatePresented: true, CertificateVerified: true, CommonName: "device-17",
+		Subject: "CN=device-17,O=Example,C=DE", SAN: []string{"dns:device-17.example.com"},
+		Fingerprint: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", Serial: "01",
+	}
+	return e
+}
+
+// BenchmarkAuthenticate measures what one CONNECT costs in the guest, with the
+// event written and the answer read, without the host's guard.
+func BenchmarkAuthenticate(b *testing.B) {
+	for _, user := range []string{"allow", "rules", "verify"} {
+		b.Run(user, func(b *testing.B) {
+			g := open(b)
+			e := event(user)
+			var req int64
+			for b.Loop() {
+				req++
+				g.Authenticate(req, e)
+				if user == "verify" {
+					g.Complete(g.Calls[0].ID, wire.OK, "")
+					g.Calls = g.Calls[:0]
+				}
+				delete(g.Answers, req)
+			}
+		})
+	}
+}

@@ -1,0 +1,335 @@
+//go:build wasip1
+
+package wicket
+
+import (
+	"runtime"
+	"unsafe"
+
+	"github.com/wicketmq/wicket/sdk/go/wire"
+)
+
+// This file is the guest's side of the ABI: the exports, and the workers that
+// run handlers. All of it runs on one thread, and goroutines change places
+// only where they block or yield, so nothing here is locked.
+//
+// An export must return to the host even when the handler it started waits
+// for the broker. So a handler runs on a worker, a goroutine that is kept and
+// reused; the export hands it the event and yields until the worker has
+// finished or nothing moves any more.
+
+// The host refuses modules that need a higher minor version than it has.
+const abiMinor = 0
+
+// Bounds of the input buffer. Load events can be large, and their buffer is
+// given back when the next one is asked for.
+const (
+	minBuffer = 4 << 10
+	maxBuffer = 64 << 20
+)
+
+var (
+	input    []byte // the host writes events here
+	output   []byte // what resolve and the calls are given; reused
+	free     []*worker
+	calls    = map[int64]*call{}
+	progress uint32 // counts what handlers did, for pump
+)
+
+//go:wasmexport wicket_abi_v1
+func exportABI() int32 { return abiMinor }
+
+//go:wasmexport wicket_buffer
+func exportBuffer(size int32) unsafe.Pointer {
+	n := int(uint32(size))
+	if n > maxBuffer {
+		return nil
+	}
+	if n > len(input) || len(input) > 1<<20 && n < len(input)/4 {
+		input = make([]byte, max(n, minBuffer))
+	}
+	return unsafe.Pointer(unsafe.SliceData(input))
+}
+
+// take copies an event out of the input buffer and wipes it there; ok is false
+// when the host means another place than the buffer.
+func take(ptr unsafe.Pointer, size int32) (event []byte, ok bool) {
+	n := int(uint32(size))
+	if n == 0 {
+		return nil, true
+	}
+	if ptr != unsafe.Pointer(unsafe.SliceData(input)) || n > len(input) {
+		Error("the host passed an event outside the input buffer")
+		return nil, false
+	}
+	event = make([]byte, n)
+	copy(event, input)
+	clear(input[:n])
+	return event, true
+}
+
+//go:wasmexport wicket_load
+func exportLoad(ptr unsafe.Pointer, size int32) (code int32) {
+	defer func() {
+		if r := recover(); r != nil {
+			Error("panic in OnLoad: " + panicText(r))
+			code = 1
+		}
+	}()
+	event, ok := take(ptr, size)
+	if !ok {
+		return 1
+	}
+	var info LoadInfo
+	if err := info.Decode(event); err != nil {
+		Error("cannot read the load event: " + err.Error())
+		return 1
+	}
+	if handlers.load == nil {
+		return 0
+	}
+	if err := handlers.load(&info); err != nil {
+		Error(err.Error())
+		return 1
+	}
+	return 0
+}
+
+//go:wasmexport wicket_unload
+func exportUnload() {
+	defer func() {
+		if r := recover(); r != nil {
+			Error("panic in OnUnload: " + panicText(r))
+		}
+	}()
+	if handlers.unload != nil {
+		handlers.unload()
+	}
+}
+
+//go:wasmexport wicket_authenticate
+func exportAuthenticate(req int64, ptr unsafe.Pointer, size int32) int32 {
+	if handlers.authenticate == nil {
+		return wire.Next
+	}
+	return dispatch(req, (*worker).authenticate, ptr, size)
+}
+
+//go:wasmexport wicket_authorize
+func exportAuthorize(req int64, ptr unsafe.Pointer, size int32) int32 {
+	if handlers.authorize == nil {
+		return wire.Next
+	}
+	return dispatch(req, (*worker).authorize, ptr, size)
+}
+
+// errorCode is returned for an event that cannot be read.
+const errorCode = -1
+
+func dispatch(req int64, run func(*worker) Verdict, ptr unsafe.Pointer, size int32) int32 {
+	event, ok := take(ptr, size)
+	if !ok {
+		return errorCode
+	}
+	w := idleWorker()
+	w.req, w.run, w.event = req, run, event
+	w.detached, w.finished = false, false
+	w.wake <- struct{}{}
+	pump(&w.finished)
+	if !w.finished {
+		w.detached = true
+		return wire.Pending
+	}
+	code := w.code
+	if !w.gone {
+		free = append(free, w)
+	}
+	return code
+}
+
+// pump lets the other goroutines run until *finished, or until two rounds in
+// a row in which no handler did anything. One round is not enough: now and
+// then the scheduler prefers the goroutine that has just yielded.
+func pump(finished *bool) {
+	for quiet := 0; quiet < 2; {
+		before := progress
+		runtime.Gosched()
+		if finished != nil && *finished {
+			return
+		}
+		quiet++
+		if progress != before {
+			quiet = 0
+		}
+	}
+}
+
+// worker runs one request at a time.
+type worker struct {
+	wake     chan struct{}
+	req      int64
+	run      func(*worker) Verdict
+	event    []byte
+	code     int32 // for the export to return, once finished
+	finished bool
+	detached bool // the export has returned Pending
+	gone     bool // the handler ended the goroutine
+}
+
+func idleWorker() *worker {
+	if n := len(free); n > 0 {
+		w := free[n-1]
+		free = free[:n-1]
+		return w
+	}
+	w := &worker{wake: make(chan struct{}, 1)}
+	go w.loop()
+	return w
+}
+
+func (w *worker) loop() {
+	for range w.wake {
+		w.serve()
+		if w.detached {
+			free = append(free, w)
+		}
+	}
+}
+
+// serve runs the handler; whatever happens in it, the request is answered.
+func (w *worker) serve() {
+	var v Verdict
+	returned := false
+	defer func() {
+		if !returned {
+			v = Deny().Reason(ImplementationError)
+			if r := recover(); r != nil {
+				Error("panic in a handler: " + panicText(r))
+			} else {
+				Error("a handler called runtime.Goexit")
+				w.gone = true
+			}
+		}
+		w.finish(v)
+	}()
+	v = w.run(w)
+	returned = true
+}
+
+// finish answers. A plain answer is the export's return value when that is
+// still to come.
+func (w *worker) finish(v Verdict) {
+	w.event = nil
+	progress++
+	w.finished = true
+	if !v.detail && !w.detached {
+		w.code = int32(v.code)
+		return
+	}
+	output = output[:0]
+	if v.detail {
+		output = v.d.Append(output)
+	}
+	w.code = wire.Pending
+	if resolve(w.req, v.code, output) == -3 {
+		Error("the host could not read the verdict")
+	}
+	clear(output)
+}
+
+func (w *worker) authenticate() Verdict {
+	c := new(Connect)
+	if err := c.Decode(w.event); err != nil {
+		return unreadable(err)
+	}
+	defer clear(c.Password)
+	return handlers.authenticate(&Context{req: w.req}, c)
+}
+
+func (w *worker) authorize() Verdict {
+	a := new(Access)
+	if err := a.Decode(w.event); err != nil {
+		return unreadable(err)
+	}
+	return handlers.authorize(&Context{req: w.req}, a)
+}
+
+func unreadable(err error) Verdict {
+	Error("cannot read the event: " + err.Error())
+	return Verdict{code: errorCode}
+}
+
+// call is a host call that a goroutine waits for.
+type call struct {
+	done    chan struct{}
+	status  wire.Status
+	payload []byte
+}
+
+//go:wasmexport wicket_completed
+func exportCompleted(id int64, status int32, ptr unsafe.Pointer, size int32) {
+	payload, ok := take(ptr, size)
+	c := calls[id]
+	if c == nil {
+		return
+	}
+	delete(calls, id)
+	c.status, c.payload = wire.Status(status), payload
+	if !ok {
+		c.status = wire.Failed
+	}
+	close(c.done)
+	pump(nil)
+}
+
+// await parks the calling goroutine until the host has completed call id.
+func await(id int64) (wire.Status, []byte) {
+	c := &call{done: make(chan struct{})}
+	calls[id] = c
+	progress++
+	<-c.done
+	return c.status, c.payload
+}
+
+// startError is the error of an import that returned id instead of starting
+// a call.
+func startError(id int64) error {
+	switch id {
+	case -1:
+		return ErrNotGranted
+	case -2:
+		return ErrBusy
+	case -3:
+		return ErrMalformed
+	}
+	return ErrFailed
+}
+
+func (c *Context) verifyPassword(hash string, password []byte) (bool, error) {
+	ask := wire.PasswordVerify{Hash: hash, Password: password}
+	output = ask.Append(output[:0])
+	id := hostPasswordVerify(c.req, unsafe.Pointer(unsafe.SliceData(output)), uint32(len(output)))
+	clear(output)
+	if id <= 0 {
+		return false, startError(id)
+	}
+	switch status, payload := await(id); status {
+	case wire.OK:
+		return true, nil
+	case wire.Mismatch:
+		return false, nil
+	default:
+		return false, statusError(status, payload)
+	}
+}
+
+// panicText says what a panic value is without package fmt.
+func panicText(r any) string {
+	switch r := r.(type) {
+	case error:
+		return r.Error()
+	case string:
+		return r
+	}
+	return "of a value that is neither error nor string"
+}

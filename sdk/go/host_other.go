@@ -1,0 +1,17 @@
+//go:build !wasip1
+
+package wicket
+
+import "os"
+
+// On the host there is no broker: Context works through TestContext only.
+
+func (c *Context) verifyPassword(string, []byte) (bool, error) {
+	return false, ErrNotGranted
+}
+
+func (c *Context) certificate(CertField, int) (string, bool) { return "", false }
+
+var levels = [...]string{"DEBUG ", "INFO ", "WARN ", "ERROR "}
+
+func log(level int32, text string) { os.Stderr.WriteString(levels[level] + text + "\n") }
