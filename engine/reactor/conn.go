@@ -1,0 +1,307 @@
+package reactor
+
+import (
+	"errors"
+	"io"
+	"runtime/debug"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"github.com/wicketmq/wicket/engine/broker"
+	"github.com/wicketmq/wicket/engine/mqtt"
+	"github.com/wicketmq/wicket/engine/transport/tlsio"
+	"github.com/wicketmq/wicket/engine/wheel"
+)
+
+// conn is one connection. There are very many of them and nearly all are
+// idle: every field here is paid for by each.
+type conn struct {
+	gc     gnet.Conn
+	loop   *loop
+	ln     *listener
+	tls    *tlsio.Conn // nil on a plain transport
+	out    []byte      // queued in this turn, lent by the loop; nil when idle
+	rest   []byte      // decrypted part of a packet; nil on a plain transport
+	client broker.Client
+	timer  wheel.Timer
+	index  uint32 // place in loop.conns
+	want   uint32 // bytes that the packet at the front needs; 0 = unknown
+	stage  stage
+	flags  flags
+}
+
+// stage is what a connection is doing.
+type stage uint8
+
+const (
+	handshaking stage = iota // TLS: until the handshake worker has answered
+	connecting               // transport established, no CONNECT yet
+	serving                  // CONNECT seen: the client owns the timer
+	gone                     // closed
+)
+
+type flags uint8
+
+const (
+	isDirty   flags = 1 << iota // on loop.dirty
+	isClosing                   // close after the next flush
+	isPaused                    // the client waits for a verdict
+	isUnread                    // epoll does not announce its bytes
+	isRunning                   // a handshake worker has it
+)
+
+func (c *conn) has(f flags) bool { return c.flags&f != 0 }
+
+// opened starts the first stage.
+func (c *conn) opened() {
+	if c.ln.TLS != nil {
+		c.arm(c.deadline(c.ln.HandshakeTimeout))
+		return
+	}
+	c.established()
+}
+
+// established hands the connection to the broker.
+func (c *conn) established() {
+	c.stage = connecting
+	c.arm(c.deadline(c.ln.ConnectTimeout))
+	c.loop.shard.Attach(&c.client, c, c.info())
+}
+
+// read takes what the socket has brought, by stage.
+func (c *conn) read() {
+	switch {
+	case c.stage == handshaking:
+		c.readHandshake()
+	case c.has(isPaused):
+		c.leaveUnread()
+	case c.has(isClosing):
+		_, _ = c.gc.Discard(-1)
+	case c.tls != nil:
+		c.readTLS()
+	default:
+		c.readPlain()
+	}
+}
+
+// readPlain lends the socket's bytes to the client; what is left of a packet
+// stays in gnet's buffer.
+func (c *conn) readPlain() {
+	if n := c.gc.InboundBuffered(); n == 0 || n < int(c.want) {
+		return
+	}
+	window, _ := c.gc.Peek(-1)
+	used := c.client.Feed(window)
+	left := window[used:]
+	c.want = need(left)
+	switch {
+	case c.stage == gone:
+	case len(left) == 0 || c.has(isClosing):
+		_, _ = c.gc.Discard(-1)
+	case used > 0:
+		_, _ = c.gc.Discard(used)
+	}
+}
+
+// need is the length of the packet that starts the window, or 0 when there is
+// none; a header that is still incomplete needs one byte more than is there.
+func need(window []byte) uint32 {
+	if len(window) == 0 {
+		return 0
+	}
+	h, err := mqtt.ParseHeader(window)
+	switch {
+	case err == nil:
+		return uint32(h.Len())
+	case errors.Is(err, mqtt.ErrShort):
+		return uint32(len(window) + 1)
+	}
+	return 0
+}
+
+// leaveUnread stops epoll from announcing a connection that waits. gnet has
+// put what it read into its buffer; the rest stays in the kernel.
+func (c *conn) leaveUnread() {
+	writing := c.gc.OutboundBuffered() > 0
+	if err := c.loop.poll.read(c.gc.Fd(), false, writing); err == nil {
+		c.flags |= isUnread
+		return
+	}
+	if c.gc.InboundBuffered() > floodLimit {
+		c.Close("flood while waiting for a verdict")
+	}
+}
+
+// floodLimit is how much a waiting connection may send where epoll cannot be
+// told to leave it alone.
+const floodLimit = 256 << 10
+
+// resume goes on where a pause has stopped.
+func (c *conn) resume() {
+	defer c.recovered()
+	if c.stage == gone || c.has(isPaused) || c.has(isClosing) {
+		return
+	}
+	if c.has(isUnread) {
+		c.flags &^= isUnread
+		_ = c.loop.poll.read(c.gc.Fd(), true, c.gc.OutboundBuffered() > 0)
+	}
+	c.want = 0
+	if len(c.rest) > 0 && !c.feed(nil) {
+		return
+	}
+	c.read()
+}
+
+// Out implements broker.Link.
+func (c *conn) Out() []byte {
+	if c.out == nil {
+		c.out = c.loop.lend()
+	}
+	c.soil()
+	return c.out
+}
+
+// SetOut implements broker.Link.
+func (c *conn) SetOut(b []byte) { c.out = b }
+
+// soil puts the connection on its loop's dirty list.
+func (c *conn) soil() {
+	if !c.has(isDirty) {
+		c.flags |= isDirty
+		c.loop.dirty = append(c.loop.dirty, c)
+		c.loop.plan()
+	}
+}
+
+// Unsent implements broker.Link.
+func (c *conn) Unsent() int { return len(c.out) + c.gc.OutboundBuffered() }
+
+// Pause implements broker.Link. It costs nothing until the peer sends more.
+func (c *conn) Pause() { c.flags |= isPaused }
+
+// Resume implements broker.Link.
+func (c *conn) Resume() {
+	if !c.has(isPaused) {
+		return
+	}
+	c.flags &^= isPaused
+	c.loop.resumed = append(c.loop.resumed, c)
+	c.loop.plan()
+}
+
+// Arm implements broker.Link: from its first call on the timer is the client's.
+func (c *conn) Arm(at wheel.Tick) {
+	if c.stage == connecting {
+		c.stage = serving
+	}
+	c.arm(at)
+}
+
+func (c *conn) arm(at wheel.Tick) {
+	if at == 0 {
+		c.loop.wheel.Disarm(&c.timer)
+		return
+	}
+	c.loop.wheel.Arm(&c.timer, c, at)
+}
+
+// Close implements broker.Link.
+func (c *conn) Close(reason string) {
+	if c.stage == gone || c.has(isClosing) {
+		return
+	}
+	c.flags |= isClosing
+	c.flags &^= isPaused
+	c.loop.r.log.Debug("connection closes", "listener", c.ln.Name, "peer", peerOf(c.gc), "reason", reason)
+	c.soil()
+}
+
+// Expire implements wheel.Expirer.
+func (c *conn) Expire(now wheel.Tick) {
+	defer c.recovered()
+	switch c.stage {
+	case handshaking:
+		c.handshakeTimeout()
+	case connecting:
+		c.Close("no CONNECT in time") // [MQTT-3.1.0-1], TLS-15
+	case serving:
+		c.client.Expire(now)
+	}
+}
+
+// shutdown tells the peer that the server stops and closes.
+func (c *conn) shutdown() {
+	defer c.recovered()
+	if c.stage == connecting || c.stage == serving {
+		c.client.Shutdown()
+	}
+	c.Close("server stops")
+}
+
+// flush ends the turn of a dirty connection: one write, then the close that
+// may be pending.
+func (c *conn) flush() {
+	c.flags &^= isDirty
+	if c.stage == gone {
+		return
+	}
+	defer c.recovered()
+	out := c.out
+	c.out = nil
+	if c.tls != nil && c.stage != handshaking {
+		c.writeTLS(out)
+	} else if len(out) > 0 {
+		_, _ = c.gc.Write(out) // on failure gnet has closed the connection
+	}
+	if out != nil {
+		c.loop.giveBack(out)
+	}
+	if c.has(isClosing) && c.stage != gone {
+		_ = c.loop.el.Close(c.gc)
+	}
+}
+
+// closed is the end: gnet has taken the connection off the loop.
+func (c *conn) closed(err error) {
+	attached := c.stage == connecting || c.stage == serving
+	if c.stage == handshaking {
+		c.handshakeLost(err)
+	}
+	c.stage = gone
+	c.loop.wheel.Disarm(&c.timer)
+	c.loop.remove(c)
+	c.ln.open.Add(-1)
+	c.ln.counts.closed.Add(1)
+	if attached && !c.has(isClosing) {
+		c.client.Lost(lostReason(err))
+	}
+	if c.out != nil {
+		c.loop.giveBack(c.out)
+		c.out = nil
+	}
+	c.rest = nil
+}
+
+func lostReason(err error) string {
+	switch {
+	case err == nil:
+		return "closed"
+	case errors.Is(err, io.EOF):
+		return "eof"
+	}
+	return "reset"
+}
+
+// recovered is deferred where foreign bytes are handled: the connection ends,
+// the loop lives.
+func (c *conn) recovered() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	c.ln.counts.panics.Add(1)
+	c.loop.r.log.Error("bug: recovered while serving a connection",
+		"listener", c.ln.Name, "panic", p, "stack", string(debug.Stack()))
+	c.Close("bug")
+}

@@ -1,0 +1,103 @@
+package reactor
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"github.com/wicketmq/wicket/engine/broker"
+)
+
+// events are the callbacks of gnet, all on the loop of the connection.
+type events struct {
+	gnet.BuiltinEventEngine
+	r *Reactor
+}
+
+// OnBoot is called once, when the listeners are bound.
+func (e *events) OnBoot(engine gnet.Engine) gnet.Action {
+	e.r.engine = engine
+	close(e.r.booted)
+	return gnet.None
+}
+
+// OnOpen admits a connection or closes it at once.
+func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
+	ln := e.r.listenerOf(gc)
+	if ln == nil {
+		return nil, gnet.Close
+	}
+	ln.counts.accepted.Add(1)
+	if why, full := e.r.full(ln, gc.Fd()); full {
+		ln.counts.shed[why].Add(1)
+		return nil, gnet.Close
+	}
+	l := e.r.loopOf(gc)
+	c := &conn{gc: gc, loop: l, ln: ln}
+	gc.SetContext(c)
+	ln.open.Add(1)
+	l.add(c)
+	c.opened()
+	return nil, gnet.None
+}
+
+// full decides whether a new connection must go. POSIX gives out the lowest
+// free descriptor, so its number tells how close the process is to the limit
+// that would make accept fail, which gnet does not survive.
+func (r *Reactor) full(ln *listener, fd int) (shed, bool) {
+	switch {
+	case r.stopping.Load():
+		return shedStopping, true
+	case ln.MaxConnections > 0 && ln.open.Load() >= int64(ln.MaxConnections):
+		return shedMaxConnections, true
+	case fd >= r.maxFD:
+		return shedDescriptors, true
+	}
+	return 0, false
+}
+
+// OnTraffic handles what the peer has sent.
+func (e *events) OnTraffic(gc gnet.Conn) gnet.Action {
+	c, ok := gc.Context().(*conn)
+	if !ok {
+		return gnet.Close
+	}
+	defer c.recovered()
+	c.read()
+	return gnet.None
+}
+
+// OnClose is called once per connection that OnOpen has seen, also for those
+// that it refused.
+func (e *events) OnClose(gc gnet.Conn, err error) gnet.Action {
+	if c, ok := gc.Context().(*conn); ok {
+		defer c.recovered()
+		c.closed(err)
+	}
+	return gnet.None
+}
+
+func (r *Reactor) listenerOf(gc gnet.Conn) *listener {
+	local, ok := gc.LocalAddr().(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	for _, l := range r.listeners {
+		if l.serves(local) {
+			return l
+		}
+	}
+	return nil
+}
+
+// peerOf is the address of the other side, IPv4 unmapped.
+func peerOf(gc gnet.Conn) netip.AddrPort {
+	a, ok := gc.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(addrOf(a.IP).WithZone(a.Zone), uint16(a.Port))
+}
+
+var _ broker.Link = (*conn)(nil)

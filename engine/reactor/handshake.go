@@ -1,0 +1,209 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/wicketmq/wicket/engine/cert"
+	"github.com/wicketmq/wicket/engine/transport/tlsio"
+	"github.com/wicketmq/wicket/engine/wheel"
+)
+
+// deadline is the tick at which d will have passed; a d of 0 is no deadline.
+func (c *conn) deadline(d time.Duration) wheel.Tick {
+	if d <= 0 {
+		return 0
+	}
+	return c.loop.wheel.Now() + wheel.Tick((d+time.Second/wheel.PerSecond-1)/(time.Second/wheel.PerSecond))
+}
+
+// readHandshake feeds the handshake worker, and starts it when the first
+// record is whole: a peer that drips its hello costs no goroutine.
+func (c *conn) readHandshake() {
+	window, _ := c.gc.Peek(-1)
+	if c.tls == nil {
+		c.tls = tlsio.Server(c.ln.TLS, c.gc.RemoteAddr(), c.gc.LocalAddr(), c.send)
+	}
+	err := c.tls.FeedHandshake(window)
+	_, _ = c.gc.Discard(-1)
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	if !c.has(isRunning) && c.tls.Ready() {
+		c.startHandshake()
+	}
+}
+
+// send takes the worker's records to the loop; any goroutine calls it.
+func (c *conn) send(records []byte) error { return c.gc.AsyncWrite(records, nil) }
+
+func (c *conn) startHandshake() {
+	c.flags |= isRunning
+	err := c.loop.r.opts.Pool.Start(c.tls, c.cutoff(), func(err error) {
+		c.loop.post(func() { c.handshaken(err) })
+	})
+	if err != nil {
+		c.flags &^= isRunning
+		c.ln.counts.shed[shedHandshakes].Add(1)
+		c.Close("too many handshakes")
+	}
+}
+
+// cutoff is the wall-clock time of the handshake's deadline, which the timer
+// on the wheel also keeps: the worker must not outlive it on a late loop.
+func (c *conn) cutoff() time.Time {
+	if !c.timer.Armed() {
+		return time.Time{}
+	}
+	left := time.Duration(c.timer.At()-c.loop.wheel.Now()) * (time.Second / wheel.PerSecond)
+	return time.Now().Add(left)
+}
+
+// handshaken is the worker's answer, on the loop.
+func (c *conn) handshaken(err error) {
+	if c.stage == gone || c.has(isClosing) {
+		return
+	}
+	c.flags &^= isRunning
+	if err == nil {
+		err = c.tls.Open()
+	}
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	c.ln.counts.handshake.Add(1)
+	c.established()
+	c.read() // CONNECT may have come glued to Finished
+}
+
+// refuse ends a connection whose handshake has failed: an exact counter and a
+// throttled line (TLS-33).
+func (c *conn) refuse(err error) {
+	reason := cert.Classify(err)
+	c.ln.counts.refused.add(reason)
+	c.logRefused(reason, err)
+	c.Close("handshake: " + string(reason))
+}
+
+func (c *conn) logRefused(reason cert.Reason, err error) {
+	ok, skipped := c.loop.r.slow.allow(time.Now())
+	if !ok {
+		return
+	}
+	attrs := []any{"listener", c.ln.Name, "peer", peerOf(c.gc), "reason", string(reason), "error", err}
+	if !c.has(isRunning) {
+		if sni := c.tls.State().ServerName; sni != "" {
+			attrs = append(attrs, "sni", sni)
+		}
+	}
+	if e, ok := errors.AsType[*cert.HandshakeError](cert.Explain(err)); ok && e.Subject != "" {
+		attrs = append(attrs, "subject", e.Subject, "serial", e.Serial, "not_after", e.NotAfter)
+	}
+	if skipped > 0 {
+		attrs = append(attrs, "lines_skipped", skipped)
+	}
+	c.loop.r.log.Info("TLS handshake refused", attrs...)
+}
+
+// handshakeTimeout ends a handshake that took too long, or never began.
+func (c *conn) handshakeTimeout() {
+	if c.tls == nil {
+		c.Close("no handshake in time")
+		return
+	}
+	if c.has(isRunning) {
+		c.tls.Abort()
+	}
+	c.refuse(context.DeadlineExceeded)
+}
+
+// handshakeLost counts a peer that went away during its handshake. One that
+// sent nothing at all is a health check or a port scan, and no failure.
+func (c *conn) handshakeLost(error) {
+	if c.tls == nil || c.has(isClosing) {
+		return
+	}
+	if c.has(isRunning) {
+		c.tls.Abort()
+	}
+	c.ln.counts.refused.add(cert.ReasonEOF)
+}
+
+// readTLS decrypts what the socket has brought and lends it to the client.
+func (c *conn) readTLS() {
+	for {
+		window, _ := c.gc.Peek(-1)
+		n, used, err := c.tls.Read(window, c.loop.scratch())
+		if used > 0 {
+			_, _ = c.gc.Discard(used)
+		}
+		if c.tls.HasOutput() {
+			c.soil() // the reply to a KeyUpdate, an alert
+		}
+		if err != nil {
+			c.endTLS(err)
+			return
+		}
+		if n == 0 || !c.feed(c.loop.plain[:n]) {
+			return
+		}
+	}
+}
+
+// feed lends decrypted bytes, behind those that wait, to the client. It
+// reports whether the client wants more.
+func (c *conn) feed(plain []byte) bool {
+	window := plain
+	if len(c.rest) > 0 {
+		c.rest = append(c.rest, plain...)
+		window = c.rest
+	}
+	if len(window) < int(c.want) {
+		c.keep(window)
+		return true
+	}
+	used := c.client.Feed(window)
+	c.want = need(window[used:])
+	c.keep(window[used:])
+	return c.stage != gone && !c.has(isPaused|isClosing)
+}
+
+// keep stores the part of a packet until the rest of it comes.
+func (c *conn) keep(left []byte) {
+	switch {
+	case len(left) == 0 || c.has(isClosing):
+		c.rest = nil
+	case len(c.rest) > 0:
+		c.rest = append(c.rest[:0], left...) // left is a tail of rest, or rest
+	default:
+		c.rest = append(make([]byte, 0, max(len(left), int(c.want))), left...)
+	}
+}
+
+// endTLS closes after the peer's close_notify or a fatal error.
+func (c *conn) endTLS(err error) {
+	c.client.Lost(lostReason(err))
+	c.Close(lostReason(err))
+}
+
+// writeTLS encrypts a turn's bytes, behind what reading has left to say, and
+// writes them at once.
+func (c *conn) writeTLS(plain []byte) {
+	wire, err := c.tls.Write(plain, c.loop.wire[:0])
+	if c.has(isClosing) {
+		wire = c.tls.CloseNotify(wire) // RFC 8446 §6.1
+	}
+	if len(wire) > 0 {
+		_, _ = c.gc.Write(wire)
+	}
+	if cap(wire) <= keepBuffer {
+		c.loop.wire = wire[:0]
+	}
+	if err != nil && c.stage != gone {
+		c.client.Lost("tls write")
+		c.Close("tls write")
+	}
+}

@@ -1,0 +1,88 @@
+package reactor
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Listener says where and how connections are taken.
+type Listener struct {
+	Name           string         // "tcp:default"
+	Addr           netip.AddrPort // port 0 picks a free one
+	MaxConnections int            // 0 = no limit of its own
+	ConnectTimeout time.Duration  // from an established transport to CONNECT (TLS-15)
+
+	// TLS is nil on a plain listener. HandshakeTimeout runs from accept to
+	// Finished, whatever the peer sends in between (TLS-14).
+	TLS              *tls.Config
+	HandshakeTimeout time.Duration
+}
+
+// Transport is the word for the byte layer: "tcp" or "tls".
+func (l *Listener) Transport() string {
+	if l.TLS != nil {
+		return "tls"
+	}
+	return "tcp"
+}
+
+// listener is a bound Listener with its counters.
+type listener struct {
+	Listener
+	open   atomic.Int64 // connections now
+	counts *counts
+}
+
+// resolve fixes the port of a listener that asked for any, and fails when
+// somebody else listens there already: SO_REUSEPORT, which gnet needs for one
+// listening socket per loop, would silently share the port with them.
+func (l *listener) resolve() error {
+	probe, err := net.Listen("tcp", l.Addr.String())
+	if err != nil {
+		return bindError(l, err)
+	}
+	defer probe.Close()
+	bound := probe.Addr().(*net.TCPAddr).AddrPort()
+	l.Addr = netip.AddrPortFrom(l.Addr.Addr(), bound.Port())
+	return nil
+}
+
+func bindError(l *listener, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("cannot bind listener %q to %s: the address is in use; stop the other program or change listeners.%s.bind: %w",
+			l.Name, l.Addr, l.configKey(), err)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("cannot bind listener %q to %s: ports below 1024 need CAP_NET_BIND_SERVICE: %w", l.Name, l.Addr, err)
+	}
+	return fmt.Errorf("cannot bind listener %q to %s: %w", l.Name, l.Addr, err)
+}
+
+// configKey turns "tls:default" into "tls.default", the way the configuration
+// spells it.
+func (l *listener) configKey() string {
+	b := []byte(l.Name)
+	for i, c := range b {
+		if c == ':' {
+			b[i] = '.'
+		}
+	}
+	return string(b)
+}
+
+// serves reports whether a connection accepted on the local address came
+// through this listener.
+func (l *listener) serves(local *net.TCPAddr) bool {
+	return int(l.Addr.Port()) == local.Port && l.Addr.Addr().Compare(addrOf(local.IP)) == 0
+}
+
+func addrOf(ip net.IP) netip.Addr {
+	a, _ := netip.AddrFromSlice(ip)
+	return a.Unmap()
+}
