@@ -101,8 +101,9 @@ const none = 0xFFFF
 type acl struct {
 	rules   []rule
 	index   []uint16 // hash table: the first rule of each prefix; nil with few rules
-	leading uint16   // first rule without a prefix
-	depths  uint64   // bit n: some prefix has n+1 levels; bit 63: or more
+	loose   uint16   // first rule that the table does not hold
+	longest uint16   // bytes of the longest prefix in the table
+	depths  uint64   // bit n: some prefix in the table has n+1 levels
 	forbids bool     // some rule denies a Subscribe
 }
 
@@ -124,21 +125,21 @@ func (a *acl) match(k kind, name []byte) (found, permit bool) {
 // search looks up the prefixes of name, shortest first, and keeps the earliest
 // rule.
 func (a *acl) search(k kind, name []byte) (found, permit bool) {
-	best := a.first(a.leading, none, k, name)
-	depths := a.depths
-	for end := 0; depths != 0; end++ {
+	best := a.first(a.loose, none, k, name)
+	for depths, end := a.depths, 0; depths != 0; depths, end = depths>>1, end+1 {
 		i := bytes.IndexByte(name[end:], '/')
 		if i < 0 {
 			i = len(name) - end
 		}
-		end += i
+		if end += i; end > int(a.longest) {
+			break
+		}
 		if depths&1 != 0 {
 			best = a.first(a.index[a.place(name[:end])], best, k, name)
 		}
 		if end == len(name) {
 			break
 		}
-		depths = depths>>1 | depths&(1<<63)
 	}
 	if best == none {
 		return false, false
@@ -187,7 +188,7 @@ func compile(rules []Rule, who *Identity) (*acl, error) {
 		fewEnds  [32]int
 		text     = fewBytes[:0]
 		ends     = fewEnds[:0]
-		a        = &acl{rules: make([]rule, 0, len(rules)), leading: none}
+		a        = &acl{rules: make([]rule, 0, len(rules)), loose: none}
 	)
 	for i := range rules {
 		r := &rules[i]
@@ -272,7 +273,8 @@ func shapeOf(filter string) (shape, uint16) {
 }
 
 // buildIndex links the rules by prefix, from the last to the first so that
-// each list is in order. The table is at most half full.
+// each list is in order. The table is at most half full. Rules without a
+// prefix, and those with one of absurd depth, stay outside of it.
 func (a *acl) buildIndex() {
 	if len(a.rules) < indexFrom {
 		return
@@ -283,11 +285,13 @@ func (a *acl) buildIndex() {
 	}
 	for i := len(a.rules) - 1; i >= 0; i-- {
 		r := &a.rules[i]
-		head := &a.leading
-		if r.shape != leading {
-			prefix := r.filter[:r.prefix]
+		prefix := r.filter[:r.prefix]
+		depth := strings.Count(prefix, "/")
+		head := &a.loose
+		if r.shape != leading && depth < 64 {
 			head = &a.index[a.place([]byte(prefix))]
-			a.depths |= 1 << min(strings.Count(prefix, "/"), 63)
+			a.depths |= 1 << depth
+			a.longest = max(a.longest, r.prefix)
 		}
 		r.next, *head = *head, uint16(i)
 	}

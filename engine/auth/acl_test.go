@@ -189,7 +189,7 @@ func TestContainmentIsSound(t *testing.T) {
 	})
 }
 
-// Prefixes deeper than the mask of depths counts are still found.
+// Prefixes deeper than the table holds are still found.
 func TestDeepTopics(t *testing.T) {
 	for _, depth := range []int{1, 2, 62, 63, 64, 65, 66, 200, 30_000} {
 		deep := strings.Repeat("a/", depth)

@@ -93,9 +93,9 @@ func safe(value string, first bool) bool {
 		!strings.ContainsAny(value, "+#/\x00") && !(first && value[0] == '$')
 }
 
-// commonName returns the common names of a verified client certificate in
+// CommonName returns the common names of a verified client certificate in
 // their order, joined by commas (spec MAP-04).
-func (t *TLS) commonName() string {
+func (t *TLS) CommonName() string {
 	if !t.verified() {
 		return ""
 	}

@@ -85,14 +85,14 @@ func TestCommonName(t *testing.T) {
 	names := &req.TLS.Chain[0].Subject.Names
 	*names = append(*names, pkix.AttributeTypeAndValue{Type: oidCommonName, Value: "two"},
 		pkix.AttributeTypeAndValue{Type: []int{2, 5, 4, 10}, Value: "org"})
-	if got := req.TLS.commonName(); got != "device-1,two" {
+	if got := req.TLS.CommonName(); got != "device-1,two" {
 		t.Errorf("got %q", got)
 	}
 	req.TLS.Verified = false
-	if got := req.TLS.commonName(); got != "" {
+	if got := req.TLS.CommonName(); got != "" {
 		t.Errorf("unverified: got %q", got)
 	}
-	if got := (*TLS)(nil).commonName(); got != "" {
+	if got := (*TLS)(nil).CommonName(); got != "" {
 		t.Errorf("no TLS: got %q", got)
 	}
 }

@@ -275,7 +275,7 @@ func identify(req *Request, v *Verdict) *Identity {
 	return &Identity{
 		ClientID:   or(v.ClientID, req.ClientID),
 		Username:   or(v.Username, req.Username),
-		CommonName: req.TLS.commonName(),
+		CommonName: req.TLS.CommonName(),
 		Attributes: v.Attributes,
 	}
 }
