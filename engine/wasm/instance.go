@@ -14,6 +14,9 @@ import (
 // extras takes some hundred bytes.
 const bufferMin = 4 << 10
 
+// bufferKept is the largest input buffer that is kept from call to call.
+const bufferKept = 64 << 10
+
 // renewAfter is how long a call may take before the host drops the engine's
 // stack of that export: the engine never shrinks it, and only a long call can
 // have made it large.
@@ -128,6 +131,7 @@ func (i *instance) configure() error {
 	if i.broken != nil {
 		return i.broken
 	}
+	i.shrink()
 	base := uint64(i.mem.Size())
 	i.high = base + (uint64(i.p.limits.MemoryPages)*pageSize-base)/4*3
 	return nil
@@ -223,6 +227,14 @@ func (i *instance) grow(slice time.Duration, need uint32) error {
 	return nil
 }
 
+// shrink forgets a buffer that was large for the sake of one message, so that
+// the guest may free it when it is asked for the next.
+func (i *instance) shrink() {
+	if i.size > bufferKept {
+		i.buf, i.size = 0, 0
+	}
+}
+
 // wipe clears the first n bytes of the input buffer.
 func (i *instance) wipe(n uint32) {
 	if view, ok := i.mem.Read(i.buf, n); ok {
@@ -245,6 +257,7 @@ func (i *instance) ask(r *request) (int32, error) {
 	}
 	code := int32(i.stack[0])
 	i.wipe(n)
+	i.shrink()
 	return code, i.fate()
 }
 

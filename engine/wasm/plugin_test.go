@@ -15,12 +15,12 @@ func TestAnswers(t *testing.T) {
 		want   auth.Verdict
 	}{
 		{"deny", auth.Verdict{}},
-		{"allow", auth.Verdict{Decision: auth.Allow, Default: auth.Next}},
+		{"allow", auth.Verdict{Decision: auth.Allow}},
 		{"next", auth.Verdict{Decision: auth.Next}},
-		{"host", auth.Verdict{Decision: auth.Allow, Default: auth.Next}},
-		{"2 resolve twice", auth.Verdict{Decision: auth.Allow, Default: auth.Next}},
+		{"host", auth.Verdict{Decision: auth.Allow}},
+		{"2 resolve twice", auth.Verdict{Decision: auth.Allow}},
 		{"x foreign", auth.Verdict{}},
-		{"verify", auth.Verdict{Decision: auth.Allow, Default: auth.Next}},
+		{"verify", auth.Verdict{Decision: auth.Allow}},
 		{"Wrong", auth.Verdict{}},
 		{"-1", auth.Verdict{Reason: mqtt.ServerUnavailable}},
 		{"continue", auth.Verdict{Reason: mqtt.ServerUnavailable}},

@@ -43,14 +43,11 @@ func (r *request) items() int {
 	return len(r.access.Items)
 }
 
-// plainVerdict is the answer of a guest that gave only a code. It says nothing
-// about topics, so an ALLOW leaves those to the rest of the chain.
+// plainVerdict is the answer of a guest that gave only a code. It has no rules
+// and no default: a client that is let in may do nothing until a Decision says
+// more.
 func plainVerdict(code int32) auth.Verdict {
-	v := auth.Verdict{Decision: auth.Decision(code)}
-	if code == codeAllow {
-		v.Default = auth.Next
-	}
-	return v
+	return auth.Verdict{Decision: auth.Decision(code)}
 }
 
 // unavailable denies a request that the guest has not answered.

@@ -3,7 +3,6 @@ package wasm
 import (
 	"context"
 	"embed"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -39,7 +38,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func newHost(t testing.TB, o HostOptions) *Host {
 	t.Helper()
 	if o.Log == nil {
-		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Verify == nil {
 		o.Verify = func(_ string, password []byte) (bool, error) { return string(password) == "right", nil }

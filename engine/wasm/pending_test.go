@@ -1,0 +1,270 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/mqtt"
+)
+
+// TestPending: thousands of requests wait on one instance without a goroutine
+// each, and are answered in whatever order the guest likes.
+func TestPending(t *testing.T) {
+	const n = 2000
+	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, Limits: Limits{Queue: n, Wall: time.Minute}})
+	answer(t, p, "allow")
+	before := runtime.NumGoroutine()
+	answers := make([]<-chan auth.Verdict, n)
+	for i := range answers {
+		answers[i] = ask(p, fmt.Sprintf("pending %d", i))
+	}
+	until(t, "all asked", func() bool { return p.Stats().Queued == 0 })
+	if s := p.Stats(); s.InFlight != n {
+		t.Errorf("in flight: %d", s.InFlight)
+	}
+	if after := runtime.NumGoroutine(); after > before+2 {
+		t.Errorf("%d goroutines before, %d with %d requests pending", before, after, n)
+	}
+	if v := answer(t, p, "another"); v.Decision != auth.Allow {
+		t.Errorf("served meanwhile: %+v", v)
+	}
+	answer(t, p, "talk")
+	for i, c := range answers {
+		if v := wait(t, c); v.Decision != auth.Allow {
+			t.Fatalf("request %d: %+v", i, v)
+		}
+	}
+	if s := p.Stats(); s.InFlight != 0 || s.Faults[FaultDeadline] > 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestStorm: above the cap the answer is "server busy", at once and without a
+// guest call; below it everybody is served.
+func TestStorm(t *testing.T) {
+	const storm, limit = 10_000, 500
+	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, Limits: Limits{InFlight: limit, Queue: limit, Wall: time.Minute}})
+	for range limit {
+		ask(p, "pending")
+	}
+	calls := p.Stats().Calls
+	until(t, "all asked", func() bool { return p.Stats().Queued == 0 })
+	if got := p.Stats().Calls - calls; got > limit {
+		t.Errorf("%d calls", got)
+	}
+	calls = p.Stats().Calls
+	for range storm {
+		select {
+		case v := <-ask(p, "allow"):
+			denied(t, v, mqtt.ServerBusy)
+		default:
+			t.Fatal("no answer at once")
+		}
+	}
+	c := make(chan auth.Verdict, 1)
+	p.Authorize(&auth.Access{ClientID: "allow"}, func(v auth.Verdict) { c <- v })
+	if v := wait(t, c); v.Decision != auth.Deny || v.TTL >= 0 {
+		t.Errorf("authorize: %+v; a denial for want of room must not be cached", v)
+	}
+	if s := p.Stats(); s.Busy != storm+1 || s.Calls != calls || s.InFlight != limit {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestStormServed: a storm within the caps is queued and served, from many
+// goroutines to many workers.
+func TestStormServed(t *testing.T) {
+	p := open(t, newHost(t, HostOptions{}), Options{Workers: 4, Limits: Limits{Wall: time.Minute}})
+	var allowed, busy atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 500 {
+				wg.Add(1)
+				p.Authenticate(&auth.Request{ClientID: "allow"}, func(v auth.Verdict) {
+					switch {
+					case v.Decision == auth.Allow:
+						allowed.Add(1)
+					case v.Reason == mqtt.ServerBusy:
+						busy.Add(1)
+					}
+					wg.Done()
+				})
+			}
+		})
+	}
+	wg.Wait()
+	if allowed.Load()+busy.Load() != 4000 || allowed.Load() < 1024 {
+		t.Errorf("%d allowed, %d busy", allowed.Load(), busy.Load())
+	}
+	if s := p.Stats(); s.Allowed != uint64(allowed.Load()) || s.InFlight != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestWall: a request that the guest never answers is denied at the deadline;
+// an answer after that is ignored.
+func TestWall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, Limits: Limits{Wall: 5 * time.Second}})
+		begin := time.Now()
+		first := ask(p, "pending")
+		time.Sleep(time.Second)
+		second := ask(p, "pending")
+		denied(t, <-first, mqtt.ServerUnavailable)
+		if took := time.Since(begin); took != 5*time.Second {
+			t.Errorf("first ended after %v", took)
+		}
+		denied(t, <-second, mqtt.ServerUnavailable)
+		if took := time.Since(begin); took != 6*time.Second {
+			t.Errorf("second ended after %v", took)
+		}
+		if v := <-ask(p, "too late"); v.Decision != auth.Allow { // resolves both
+			t.Errorf("%+v", v)
+		}
+		if s := p.Stats(); s.Expired != 2 || s.Ignored != 2 || s.InFlight != 0 || len(s.Faults) > 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestWallWhileDown: requests that wait for a replacement have a deadline too.
+func TestWallWhileDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, Limits: Limits{Wall: 50 * time.Millisecond}})
+		denied(t, <-ask(p, "unreachable"), mqtt.ServerUnavailable)
+		begin := time.Now()
+		denied(t, <-ask(p, "allow"), mqtt.ServerUnavailable)
+		if took := time.Since(begin); took != 50*time.Millisecond {
+			t.Errorf("took %v", took)
+		}
+		time.Sleep(backoffFirst)
+		if v := <-ask(p, "allow"); v.Decision != auth.Allow {
+			t.Errorf("%+v", v)
+		}
+	})
+}
+
+// TestClose: requests in flight get their answer, those that the guest never
+// answers are denied at the deadline, later ones at once.
+func TestClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		h := newHost(t, HostOptions{Verify: func(string, []byte) (bool, error) { <-release; return true, nil }})
+		p := open(t, h, Options{Workers: 2})
+		hashing, forever := ask(p, "verify"), ask(p, "pending")
+		synctest.Wait()
+		begin := time.Now()
+		closed := make(chan error, 1)
+		go func() { closed <- p.Close(context.Background()) }()
+		synctest.Wait()
+		straggler := ask(p, "allow")
+		close(release)
+		if v := <-straggler; v.Decision != auth.Allow {
+			t.Errorf("while it drains: %+v", v)
+		}
+		if v := <-hashing; v.Decision != auth.Allow {
+			t.Errorf("in flight: %+v", v)
+		}
+		denied(t, <-forever, mqtt.ServerUnavailable)
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begin); took != 5*time.Second {
+			t.Errorf("took %v", took)
+		}
+		denied(t, <-ask(p, "allow"), mqtt.ServerUnavailable)
+	})
+}
+
+// TestCloseIdle: closing does not wait when there is nothing to wait for.
+func TestCloseIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t, newHost(t, HostOptions{}), Options{})
+		<-ask(p, "allow")
+		begin := time.Now()
+		if err := p.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// TestPasswordOutcomes: whatever happens to a hash, its request ends denied.
+func TestPasswordOutcomes(t *testing.T) {
+	for name, verify := range map[string]VerifyFunc{
+		"mismatch": func(string, []byte) (bool, error) { return false, nil },
+		"error":    func(string, []byte) (bool, error) { return true, errors.New("bad hash") },
+		"panic":    func(string, []byte) (bool, error) { panic("bug") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := open(t, newHost(t, HostOptions{Verify: verify}), Options{Workers: 1})
+			denied(t, answer(t, p, "verify"), 0)
+		})
+	}
+}
+
+// TestPasswordsBounded: at most HashWorkers hashes run at once, and more than
+// fit into the queue are refused.
+func TestPasswordsBounded(t *testing.T) {
+	var running, most atomic.Int64
+	release := make(chan struct{})
+	h := newHost(t, HostOptions{HashWorkers: 2, HashQueue: 3, Verify: func(string, []byte) (bool, error) {
+		most.Store(max(most.Load(), running.Add(1)))
+		<-release
+		running.Add(-1)
+		return true, nil
+	}})
+	p := open(t, h, Options{Workers: 1})
+	var answers []<-chan auth.Verdict
+	for range 2 {
+		answers = append(answers, ask(p, "verify"))
+	}
+	until(t, "two run", func() bool { return running.Load() == 2 })
+	for range 3 {
+		answers = append(answers, ask(p, "verify"))
+	}
+	until(t, "queue is full", func() bool { return len(h.hashes.jobs) == 3 })
+	denied(t, answer(t, p, "verify"), mqtt.ServerUnavailable) // the guest returns an error
+	close(release)
+	for _, c := range answers {
+		if v := wait(t, c); v.Decision != auth.Allow {
+			t.Errorf("%+v", v)
+		}
+	}
+	if most.Load() != 2 {
+		t.Errorf("%d at once", most.Load())
+	}
+}
+
+// TestPasswordTooLate: nobody hashes for a request that is over.
+func TestPasswordTooLate(t *testing.T) {
+	var calls atomic.Int64
+	pool := newHashPool(func(string, []byte) (bool, error) { calls.Add(1); return true, nil }, 1, 1)
+	defer pool.close()
+	got := make(chan status, 1)
+	password := []byte("secret")
+	pool.submit(hashJob{"h", password, time.Now().Add(-time.Second), func(s status, _ string) { got <- s }})
+	if s := <-got; s != statusTimeout || calls.Load() != 0 || string(password) == "secret" {
+		t.Errorf("status %d after %d calls, password %q", s, calls.Load(), password)
+	}
+}
+
+// TestPanickingCaller: a panic in done costs one verdict, not the worker.
+func TestPanickingCaller(t *testing.T) {
+	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1})
+	p.Authenticate(&auth.Request{ClientID: "rules"}, func(auth.Verdict) { panic("bug") })
+	if v := answer(t, p, "allow"); v.Decision != auth.Allow || p.Stats().InFlight != 0 {
+		t.Errorf("%+v", v)
+	}
+}

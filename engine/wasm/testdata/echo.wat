@@ -1,0 +1,11 @@
+;; Repeats what the load message said, as its log.
+(module
+  (import "wicket" "log" (func $log (param i32 i32 i32)))
+  (memory (export "memory") 1)
+  (func (export "wicket_abi_v1") (result i32) i32.const 0)
+  (func (export "wicket_buffer") (param i32) (result i32) i32.const 1024)
+  (func (export "wicket_load") (param i32 i32) (result i32)
+    (call $log (i32.const 3) (local.get 0) (local.get 1))
+    i32.const 1)
+  (func (export "wicket_authenticate") (param i64 i32 i32) (result i32) i32.const 1)
+)

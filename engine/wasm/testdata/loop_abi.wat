@@ -1,0 +1,9 @@
+;; Never says which ABI it speaks.
+(module
+  (memory (export "memory") 1)
+  (func $forever (loop $l (br $l)))
+  (func (export "wicket_abi_v1") (result i32) (call $forever) i32.const 0)
+  (func (export "wicket_buffer") (param i32) (result i32) i32.const 1024)
+  (func (export "wicket_load") (param i32 i32) (result i32) i32.const 0)
+  (func (export "wicket_authenticate") (param i64 i32 i32) (result i32) i32.const 1)
+)

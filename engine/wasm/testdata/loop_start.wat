@@ -1,0 +1,10 @@
+;; Never ends in its start section.
+(module
+  (memory (export "memory") 1)
+  (func $forever (loop $l (br $l)))
+  (start $forever)
+  (func (export "wicket_abi_v1") (result i32) i32.const 0)
+  (func (export "wicket_buffer") (param i32) (result i32) i32.const 1024)
+  (func (export "wicket_load") (param i32 i32) (result i32) i32.const 0)
+  (func (export "wicket_authenticate") (param i64 i32 i32) (result i32) i32.const 1)
+)
