@@ -274,11 +274,11 @@ func describe(v mqtt.Version, h mqtt.Header, body []byte) (string, error) {
 	case mqtt.TypeSuback:
 		var p mqtt.Suback
 		err := p.Decode(v, h.Flags, body)
-		return fmt.Sprintf("SUBACK %d %s", p.PacketID, hex(p.Reasons)), err
+		return fmt.Sprintf("SUBACK %d %s", p.PacketID, codes(p.Reasons)), err
 	case mqtt.TypeUnsuback:
 		var p mqtt.Unsuback
 		err := p.Decode(v, h.Flags, body)
-		return fmt.Sprintf("UNSUBACK %d %s", p.PacketID, hex(p.Reasons)), err
+		return fmt.Sprintf("UNSUBACK %d %s", p.PacketID, codes(p.Reasons)), err
 	case mqtt.TypeDisconnect:
 		var p mqtt.Disconnect
 		err := p.Decode(v, h.Flags, body)
@@ -293,7 +293,7 @@ var typeNames = map[mqtt.Type]string{
 	mqtt.TypePuback: "PUBACK", mqtt.TypePubrec: "PUBREC", mqtt.TypePubrel: "PUBREL", mqtt.TypePubcomp: "PUBCOMP",
 }
 
-func hex(reasons []mqtt.Reason) string {
+func codes(reasons []mqtt.Reason) string {
 	s := make([]string, len(reasons))
 	for i, r := range reasons {
 		s[i] = fmt.Sprintf("%#x", byte(r))
