@@ -19,7 +19,7 @@ const (
 
 // indexFrom is the number of rules from which an index pays; below it, a scan
 // is as fast and needs no memory.
-const indexFrom = 16
+const indexFrom = 12
 
 // kind is a set of kinds of access: one bit for each combination of action,
 // QoS and retain flag. An access has one bit, a rule those that it speaks of.
@@ -79,6 +79,7 @@ const (
 	tail                 // a literal prefix, then "/#"
 	mixed                // a literal prefix, then levels with wildcards
 	leading              // the first level is a wildcard
+	unknown              // not compiled yet
 )
 
 // rule is a compiled Rule.
@@ -89,7 +90,6 @@ type rule struct {
 	next   uint16 // the next rule with the same prefix, in order
 	shape  shape
 	permit bool
-	exact  bool
 }
 
 // none ends a list of rules.
@@ -239,7 +239,10 @@ func checkFilter(f string) error {
 
 // add appends a rule; its filter comes later.
 func (a *acl) add(r *Rule) {
-	c := rule{kinds: r.kinds(), permit: r.Permit, exact: r.Exact, next: none}
+	c := rule{kinds: r.kinds(), shape: unknown, permit: r.Permit, next: none}
+	if r.Exact {
+		c.shape = literal
+	}
 	a.forbids = a.forbids || !c.permit && c.kinds&subscribeKinds != 0
 	a.rules = append(a.rules, c)
 }
@@ -249,12 +252,12 @@ func (a *acl) setFilters(text string, ends []int) {
 	start := 0
 	for i, end := range ends {
 		r := &a.rules[i]
-		r.filter = text[start:end]
-		r.shape, r.prefix = shapeOf(r.filter)
-		if r.exact {
-			r.shape, r.prefix = literal, uint16(len(r.filter))
+		r.filter, start = text[start:end], end
+		if r.shape == literal {
+			r.prefix = uint16(len(r.filter))
+		} else {
+			r.shape, r.prefix = shapeOf(r.filter)
 		}
-		start = end
 	}
 }
 

@@ -268,7 +268,7 @@ func TestStaleAnswers(t *testing.T) {
 		t.Error("remembered after Forget")
 	}
 	other := mustGate(t, Options{Chain: []Decider{h}}).Adopt(grant, Identity{})
-	other.Remember(got[1])
+	other.Remember(got[0])
 	if other.Check(Publish, []byte("a"), 0, false) != Ask {
 		t.Error("remembered under another gate")
 	}
