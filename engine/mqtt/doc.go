@@ -10,8 +10,9 @@
 // header. Decode works in place: every slice of a decoded packet aliases the
 // body and is valid as long as the body is. Decode resets the struct but
 // keeps the capacity of Filters, Reasons and SubscriptionIDs, so a struct that
-// is used again for the next packet costs no allocation. After an error the
-// struct's contents mean nothing, except Connect.Version.
+// is used again for the next packet costs no allocation; a copy of the struct
+// shares these three with it. After an error the struct's contents mean
+// nothing, except Connect.Version.
 //
 // PINGREQ and PINGRESP have no body: ParseHeader checks all of them. The
 // packets of 3.x (DISCONNECT included) have no properties and no reason codes;

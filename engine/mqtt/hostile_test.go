@@ -146,7 +146,7 @@ func decodeAny(v mqtt.Version, packet []byte) (any, error) {
 // those near the ends.
 func cuts(n int) (at []int) {
 	for i := range n {
-		if i < 300 || n-i < 30 {
+		if i < 100 || n-i < 10 {
 			at = append(at, i)
 		}
 	}

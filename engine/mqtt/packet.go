@@ -198,6 +198,7 @@ type Auth struct {
 
 // UserProperties is a block of encoded MQTT 5.0 properties of which only the
 // user properties (identifier 0x26, §2.2.2.2) count: iteration and encoding
-// skip the others. A decoded packet keeps its whole property block here, so
-// that user properties cost nothing until somebody reads them.
+// skip the others. A decoded packet keeps here the part of its property block
+// from the first user property to the last, so that user properties cost
+// nothing until somebody reads them; it is nil when there is none.
 type UserProperties []byte

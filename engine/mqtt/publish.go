@@ -11,12 +11,10 @@ var (
 // Decode decodes the body of a PUBLISH. It allocates only when the packet has
 // more Subscription Identifiers than p.Properties.SubscriptionIDs has room for.
 func (p *Publish) Decode(v Version, flags byte, body []byte) error {
-	*p = Publish{
-		Dup:        flags&flagDup != 0,
-		QoS:        flags & flagQoS >> 1,
-		Retain:     flags&flagRetain != 0,
-		Properties: PublishProperties{SubscriptionIDs: p.Properties.SubscriptionIDs[:0]},
-	}
+	ids := p.Properties.SubscriptionIDs[:0]
+	*p = Publish{} // in place: a literal with fields is built beside p and copied
+	p.Properties.SubscriptionIDs = ids
+	p.Dup, p.QoS, p.Retain = flags&flagDup != 0, flags&flagQoS>>1, flags&flagRetain != 0
 	if err := checkPublishFlags(flags); err != nil {
 		return err
 	}

@@ -60,24 +60,18 @@ func (r *reader) varint() int {
 	return n
 }
 
-// take returns the next n bytes; never nil unless it fails.
-func (r *reader) take(n int) []byte {
-	if n > len(r.rest) {
-		r.fail(errTruncated)
-		return nil
-	}
-	b := r.rest[:n:n]
-	r.rest = r.rest[n:]
-	return b
-}
-
-// binary reads Binary Data (§1.5.6).
+// binary reads Binary Data (§1.5.6): never nil unless it fails.
 func (r *reader) binary() []byte {
-	n := int(r.uint16())
-	if r.err != nil {
-		return nil
+	if len(r.rest) >= 2 {
+		end := 2 + int(binary.BigEndian.Uint16(r.rest))
+		if end <= len(r.rest) {
+			b := r.rest[2:end:end]
+			r.rest = r.rest[end:]
+			return b
+		}
 	}
-	return r.take(n)
+	r.fail(errTruncated)
+	return nil
 }
 
 // string reads a UTF-8 Encoded String (§1.5.4).
@@ -110,10 +104,14 @@ func (r *reader) packetID() uint16 {
 // properties reads a property block with its length (§2.2.2).
 func (r *reader) properties(in typeSet) propReader {
 	n := r.varint()
+	if n > len(r.rest) {
+		r.fail(errTruncated)
+	}
 	if r.err != nil {
 		return propReader{}
 	}
-	block := r.take(n)
+	block := r.rest[:n:n]
+	r.rest = r.rest[n:]
 	return propReader{reader: reader{rest: block}, block: block, in: in}
 }
 
