@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -38,7 +39,12 @@ type world struct {
 
 func newWorld(t testing.TB, change func(*Options)) *world {
 	t.Helper()
-	gate, err := auth.NewGate(auth.Options{Anonymous: auth.AnonymousAllow, NoMatch: auth.Allow})
+	return newGatedWorld(t, auth.Options{Anonymous: auth.AnonymousAllow, NoMatch: auth.Allow}, change)
+}
+
+func newGatedWorld(t testing.TB, policy auth.Options, change func(*Options)) *world {
+	t.Helper()
+	gate, err := auth.NewGate(policy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +69,10 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	if change != nil {
 		change(&o)
 	}
-	o.Broker = broker.New(broker.Options{Gate: func() *auth.Gate { return gate }, Shards: o.Loops, Log: log})
+	o.Broker = broker.New(broker.Options{
+		Gate: func() *auth.Gate { return gate }, Shards: o.Loops, Log: log,
+		OutboundHighWater: 64 << 20, OutboundMax: 128 << 20, // no test here wants QoS 0 dropped
+	})
 	w := &world{t: t, ca: dev.CA, tls: &tls.Config{InsecureSkipVerify: true}}
 	if w.r, err = Start(o); err != nil {
 		t.Fatal(err)
@@ -112,12 +121,15 @@ func (p peer) expect(want []byte) {
 	p.t.Helper()
 	got := make([]byte, len(want))
 	if n, err := io.ReadFull(p, got); err != nil {
-		p.t.Fatalf("got % x, then %v; want % x", got[:n], err, want)
+		p.t.Fatalf("got %s, then %v; want %s", short(got[:n]), err, short(want))
 	}
 	if !bytes.Equal(got, want) {
-		p.t.Fatalf("got % x, want % x", got, want)
+		p.t.Fatalf("got %s, want %s", short(got), short(want))
 	}
 }
+
+// short is the start of a packet, for messages.
+func short(b []byte) string { return fmt.Sprintf("%d bytes % x", len(b), b[:min(len(b), 40)]) }
 
 func connectPacket(id string) []byte {
 	p := mqtt.Connect{Version: mqtt.V311, CleanStart: true, KeepAlive: 60, ClientID: []byte(id)}
