@@ -158,7 +158,7 @@ func TestIndexAgreesWithModel(t *testing.T) {
 				}
 			},
 			"match": func(t *rapid.T) {
-				name := anyName.Draw(t, "name")
+				name := nameFor(filter).Draw(t, "name")
 				if got, want := match(t, x, name), m.want(name); !slices.Equal(got, want) {
 					t.Fatalf("%q reaches\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
 				}
@@ -178,6 +178,16 @@ var sharedOrNot = rapid.Custom(func(t *rapid.T) string {
 	}
 	return f
 })
+
+// nameFor makes names that often match one of the filters, or nearly so.
+func nameFor(filters *rapid.Generator[string]) *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		_, inner, _ := SplitShared(filters.Draw(t, "for"))
+		level := nameLevel.Draw(t, "level")
+		name := strings.NewReplacer("+", level, "#", anyName.Draw(t, "rest")).Replace(inner)
+		return name + rapid.SampledFrom([]string{"", "", "/", "/a"}).Draw(t, "end")
+	}).Filter(nonEmpty)
+}
 
 // checkIndex holds the structure of a quiet index against the model: the same
 // nodes and nothing that should have been pruned.

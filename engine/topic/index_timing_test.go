@@ -64,6 +64,8 @@ func matchNames(shape string) [][]byte {
 		case "exact": // a command to one device
 			n = n/10*10 + 1
 			names[i] = []byte(exactFilter(n))
+		case "hot": // a command to one of a thousand busy devices
+			names[i] = []byte(exactFilter(n%1000*10 + 1))
 		case "wildcard": // telemetry to a backend
 			names[i] = fmt.Appendf(nil, "devices/%010d/state", n)
 		case "deep":
@@ -75,7 +77,7 @@ func matchNames(shape string) [][]byte {
 	return names
 }
 
-var shapes = []string{"exact", "wildcard", "deep", "none"}
+var shapes = []string{"exact", "hot", "wildcard", "deep", "none"}
 
 func BenchmarkMatch1M(b *testing.B) {
 	x := benchIndex()

@@ -15,9 +15,13 @@ type table[E any] struct {
 	stripes [stripes]stripe[E]
 }
 
-// stripes is large enough that growing one of a table of 10⁷ elements, which
-// a loop has to wait for, takes less than a millisecond.
-const stripes = 256
+// stripes is so large that growing one, which a loop has to wait for, is done
+// well within a millisecond in a table of 10⁷ elements. stripeShift leaves its
+// bits of a hash.
+const (
+	stripes     = 1024
+	stripeShift = 64 - 10
+)
 
 // minSlots is the size of the smallest stripe; sizes are powers of two.
 const minSlots = 8
@@ -49,7 +53,7 @@ type probe[E any] struct {
 	at    int
 }
 
-func (t *table[E]) stripe(hash uint64) *stripe[E] { return &t.stripes[hash>>56] }
+func (t *table[E]) stripe(hash uint64) *stripe[E] { return &t.stripes[hash>>stripeShift] }
 
 // lock returns the mutex of the stripe that a hash belongs to.
 func (t *table[E]) lock(hash uint64) *sync.Mutex { return &t.stripe(hash).mu }
