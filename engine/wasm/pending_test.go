@@ -30,9 +30,8 @@ func TestPending(t *testing.T) {
 	if s := p.Stats(); s.InFlight != n {
 		t.Errorf("in flight: %d", s.InFlight)
 	}
-	if after := runtime.NumGoroutine(); after > before+2 {
-		t.Errorf("%d goroutines before, %d with %d requests pending", before, after, n)
-	}
+	// The engine's watcher of the last calls may take a moment to end.
+	until(t, "no goroutine for a pending request", func() bool { return runtime.NumGoroutine() <= before+2 })
 	if v := answer(t, p, "another"); v.Decision != auth.Allow {
 		t.Errorf("served meanwhile: %+v", v)
 	}
