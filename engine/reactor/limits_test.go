@@ -74,6 +74,9 @@ func TestMaxConnections(t *testing.T) {
 func TestDescriptorReserve(t *testing.T) {
 	const room = 12
 	w := newWorld(t, func(o *Options) { o.DescriptorReserve = descriptorLimit() - highestFD(t) - 2*room })
+	first := peer{t, w.dial(0)}
+	first.send(connectPacket("first"))
+	first.expect(connack)
 	var conns []net.Conn
 	for range 5 * room {
 		c, err := net.Dial("tcp", w.r.Stats()[0].Bind)
@@ -83,10 +86,9 @@ func TestDescriptorReserve(t *testing.T) {
 		conns = append(conns, c)
 	}
 	eventually(t, "shedding", func() bool { return w.shed(0, shedDescriptors) > 0 })
-	first := peer{t, conns[0]}
-	first.send(connectPacket("served"))
-	first.expect(connack)
-	for _, c := range conns[1:] {
+	first.send(subscribePacket("still/served"))
+	first.expect(suback)
+	for _, c := range conns {
 		c.Close()
 	}
 	eventually(t, "closed", func() bool { return w.r.Stats()[0].Open == 1 })
