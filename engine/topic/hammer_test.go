@@ -16,7 +16,7 @@ import (
 // and lists around them. When all have stopped the index must hold exactly
 // what the loops remember.
 func TestHammer(t *testing.T) {
-	const shards, clients, rounds = 4, 6, 20_000
+	const shards, clients, rounds = 4, 6, 8_000
 	x := New[*client](shards)
 	stay := make([]*client, shards)
 	for i := range stay {

@@ -306,7 +306,7 @@ func TestReplaceUpdatesInPlace(t *testing.T) {
 }
 
 func TestManySubscribersLeave(t *testing.T) {
-	const n = 100_000
+	const n = 30_000
 	x := New[int](1)
 	for i := range n {
 		x.Subscribe(0, "news", Sub[int]{Subscriber: i, ID: uint32(i)})
@@ -440,7 +440,7 @@ func TestMatchAllocatesNothing(t *testing.T) {
 
 func TestDeepNames(t *testing.T) {
 	x, c := New[*client](1), &client{"c", 0}
-	deep := strings.Repeat("/", MaxLength/4)
+	deep := strings.Repeat("/", MaxLength/16)
 	for _, f := range []string{deep + "#", deep + "+", deep, "+" + deep} {
 		if err := ValidFilter(f); err != nil {
 			t.Fatal(err)

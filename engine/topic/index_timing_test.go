@@ -223,7 +223,7 @@ var heapKinds = map[string]func(int) string{
 
 func TestHeapPerFilter(t *testing.T) {
 	for kind, filter := range heapKinds {
-		per := heapPerFilter(50_000, filter)
+		per := heapPerFilter(20_000, filter)
 		t.Logf("%s: %.0f bytes per filter such as %q", kind, per, filter(0))
 		if per > filterBudget {
 			t.Errorf("%s: %.0f bytes per filter, want at most %d", kind, per, filterBudget)
