@@ -1,0 +1,94 @@
+package password
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/wicketmq/wicket/engine/password/encoded"
+)
+
+// Hashes that other tools made: the argon2 reference command, htpasswd,
+// mosquitto_passwd 2.0.11 with -H sha512 and without, and PBKDF2 of Python's
+// hashlib in the forms of passlib and PHC.
+var recorded = []struct{ name, password, hash string }{
+	{"argon2id", "correct horse", "$argon2id$v=19$m=4096,t=2,p=2$c29tZXNhbHQxMjM0$uDG7ZtIgYNv8EfB5XpzgVuThKWaN31mXCx7mpP4Bnb4"},
+	{"bcrypt", "correct horse", "$2y$05$AWYJ8p68vOu8F4QFYBXJ5uzDMMdDKTpSueI7H3.gtsmgtVrr6.9NS"},
+	{"passlib pbkdf2-sha256", "correct horse", "$pbkdf2-sha256$1000$8PHy8/T19vf4.fr7/P3./w$JwgcbJZlHBoE0uPBMy9SZsCsIJXsYLx/8XwH97PVwMU"},
+	{"PHC pbkdf2-sha256", "correct horse", "$pbkdf2-sha256$i=1000$8PHy8/T19vf4+fr7/P3+/w$JwgcbJZlHBoE0uPBMy9SZsCsIJXsYLx/8XwH97PVwMU"},
+	{"PHC pbkdf2-sha256 with length", "correct horse", "$pbkdf2-sha256$i=1000,l=32$8PHy8/T19vf4+fr7/P3+/w$JwgcbJZlHBoE0uPBMy9SZsCsIJXsYLx/8XwH97PVwMU"},
+	{"passlib pbkdf2-sha512", "correct horse", "$pbkdf2-sha512$1000$8PHy8/T19vf4.fr7/P3./w$xqu1f3FSdHbs02z9AocIk0UpBf6S9uqlRTfcS56zkPqTxPMhm.kj4D.e8E9DRlH/uXf/Pe1g59vHIM0MwcvtiA"},
+	{"mosquitto $7$", "correct horse", "$7$101$H+C5K34+8ylzLbgN$Ywq/4sxW0JCbSsHNLIWDpwHGIT45HwBc+SOg7jNNNzHp/zr/SjtYJrjlegKMaQo/WS4YWP0tgEV/gWvdvfcvQw=="},
+	{"mosquitto $7$ not ASCII", "pässwörd", "$7$101$P3qOzIOjq4NeAKho$bfNVlCgvGMrfsK2CpobYQuhUHXSMKHXgAo1RqQ5fUou/pOyV23GQvA6tYA7/GjeKVyGmhvT3PCDrtg0xTv5pBg=="},
+	{"mosquitto $6$", "correct horse", "$6$dYI1sCpOtD6OSN7g$kRSxGk1zFYwdaiQE623ZdNOaN2xp+MG5FEzKY/bEWOhujxXJJcbsHq8RxwUU8vP9XOOvF9nJIP4FyQcH14wpCg=="},
+}
+
+func TestVerifyRecorded(t *testing.T) {
+	for _, r := range recorded {
+		if ok, err := Verify(r.hash, []byte(r.password)); !ok || err != nil {
+			t.Errorf("%s: Verify = %v, %v", r.name, ok, err)
+		}
+		for _, wrong := range []string{"", r.password + "x", r.password[1:], strings.ToUpper(r.password), r.hash} {
+			if ok, err := Verify(r.hash, []byte(wrong)); ok || err != nil {
+				t.Errorf("%s with %q: Verify = %v, %v", r.name, wrong, ok, err)
+			}
+		}
+	}
+}
+
+func TestHashVerifies(t *testing.T) {
+	for _, algorithm := range append([]string{""}, Algorithms...) {
+		a, err := Hash(algorithm, []byte("secret"))
+		if err != nil {
+			t.Fatalf("%q: %v", algorithm, err)
+		}
+		if ok, err := Verify(a, []byte("secret")); !ok || err != nil {
+			t.Errorf("%q: Verify = %v, %v", algorithm, ok, err)
+		}
+		if ok, err := Verify(a, []byte("Secret")); ok || err != nil {
+			t.Errorf("%q, wrong password: Verify = %v, %v", algorithm, ok, err)
+		}
+	}
+	a, _ := Hash("", []byte("secret"))
+	if b, _ := Hash("", []byte("secret")); a == b {
+		t.Error("two hashes share their salt")
+	}
+}
+
+func TestHashRefuses(t *testing.T) {
+	if _, err := Hash("", nil); !errors.Is(err, ErrEmpty) {
+		t.Errorf("empty password: %v", err)
+	}
+	if _, err := Hash("md5", []byte("x")); err == nil {
+		t.Error("md5: no error")
+	}
+	if _, err := Hash("bcrypt", make([]byte, 73)); err == nil {
+		t.Error("bcrypt of 73 bytes: no error")
+	}
+}
+
+func TestDecoyMatchesNothing(t *testing.T) {
+	for _, r := range recorded {
+		h, err := encoded.Parse(r.hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Decoy() == r.hash {
+			t.Errorf("%s: the decoy is the hash", r.name)
+		}
+		if ok, err := Verify(h.Decoy(), []byte(r.password)); ok || err != nil {
+			t.Errorf("%s: Verify of the decoy = %v, %v", r.name, ok, err)
+		}
+	}
+}
+
+func TestErrorsAreSilent(t *testing.T) {
+	for _, hash := range []string{"hunter2", "$hunter2$x", "$2b$31$hunter2", "$argon2id$v=19$m=hunter2", "$7$hunter2$a$b"} {
+		ok, err := Verify(hash, []byte("hunter2"))
+		if ok || err == nil {
+			t.Errorf("%q: Verify = %v, %v", hash, ok, err)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: the error says %q", hash, err)
+		}
+	}
+}
