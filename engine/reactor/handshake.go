@@ -10,12 +10,13 @@ import (
 	"github.com/wicketmq/wicket/engine/wheel"
 )
 
-// deadline is the tick at which d will have passed; a d of 0 is no deadline.
+// deadline is the first tick at which d has passed for certain; a d of 0 is no
+// deadline.
 func (c *conn) deadline(d time.Duration) wheel.Tick {
 	if d <= 0 {
 		return 0
 	}
-	return c.loop.wheel.Now() + wheel.Tick((d+time.Second/wheel.PerSecond-1)/(time.Second/wheel.PerSecond))
+	return c.loop.wheel.Now() + 1 + wheel.Tick((d+time.Second/wheel.PerSecond-1)/(time.Second/wheel.PerSecond))
 }
 
 // readHandshake feeds the handshake worker, and starts it when the first
