@@ -198,3 +198,11 @@ func TestNilOptionalFieldsAreWrittenWhenAnnounced(t *testing.T) {
 		t.Errorf("got %x, want %x", got, want)
 	}
 }
+
+// MQTT 3.1 has no Session Present flag: its byte is reserved.
+func TestConnack31HasNoSessionPresent(t *testing.T) {
+	p := mqtt.Connack{SessionPresent: true}
+	if got := p.Append(nil, mqtt.V31); !bytes.Equal(got, []byte{0x20, 2, 0, 0}) {
+		t.Errorf("got % x", got)
+	}
+}
