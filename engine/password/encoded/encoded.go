@@ -248,10 +248,20 @@ func (h *Hash) sha512(text string) error {
 	return err
 }
 
+// Kind returns the part of the text before the salt: the algorithm with its
+// costs. Hashes of one kind take the same time to verify.
+func (h *Hash) Kind() string {
+	kind := h.Text[:strings.LastIndexByte(h.Text, '$')]
+	if h.Algorithm == Bcrypt {
+		return kind
+	}
+	return kind[:strings.LastIndexByte(kind, '$')]
+}
+
 // Decoy returns a hash that costs as much to verify as h does and that no
 // password has: its key is all zeros. A verifier is given it for an unknown
 // user, so that the time taken does not tell who exists.
-func (h Hash) Decoy() string {
+func (h *Hash) Decoy() string {
 	start := strings.LastIndexByte(h.Text, '$') + 1
 	zero := byte('A')
 	if h.Algorithm == Bcrypt {

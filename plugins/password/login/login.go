@@ -1,0 +1,99 @@
+// Package login is the logic of the password plugin: it answers a CONNECT from
+// a users file. It runs inside the guest, one event at a time; the tests run
+// it on the host.
+package login
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/wicketmq/wicket/engine/password/encoded"
+	"github.com/wicketmq/wicket/engine/password/users"
+	wicket "github.com/wicketmq/wicket/sdk/go"
+)
+
+// Book is a users file ready to be asked. It is not changed after New.
+type Book struct {
+	entries map[string]entry
+	decoy   string
+}
+
+type entry struct {
+	hash    string
+	verdict *wicket.Verdict // shared by users with the same rights
+}
+
+// defaultDecoy stands in while there is no user whose hash could be imitated:
+// argon2id as wicket passwd makes it, with a key of zeros.
+const defaultDecoy = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// New reads a users file.
+func New(content []byte) (*Book, error) {
+	list, err := users.Parse(content)
+	if err != nil {
+		return nil, err
+	}
+	plain := wicket.Allow().Rule(wicket.DenyPublish("$SYS/#")).Default(wicket.CodeAllow)
+	super := wicket.Allow().Superuser()
+	b := &Book{entries: make(map[string]entry, len(list))}
+	for i := range list {
+		u := &list[i]
+		e := entry{hash: u.Hash, verdict: &plain}
+		switch {
+		case u.Superuser:
+			e.verdict = &super
+		case len(u.Rules) > 0:
+			own := wicket.Allow().Rule(u.Rules...)
+			e.verdict = &own
+		}
+		b.entries[u.Name] = e
+	}
+	b.decoy = decoy(list)
+	return b, nil
+}
+
+// Len returns the number of users.
+func (b *Book) Len() int { return len(b.entries) }
+
+// decoy imitates the kind of hash, cost included, that most users have, so that
+// an unknown user takes as long to refuse as a known one.
+func decoy(list []users.User) string {
+	count := map[string]int{}
+	most, text := 0, defaultDecoy
+	for i := range list {
+		h, err := encoded.Parse(list[i].Hash)
+		if err != nil {
+			continue // users.Parse has refused such a file
+		}
+		kind := h.Kind()
+		if count[kind]++; count[kind] > most {
+			most, text = count[kind], h.Decoy()
+		}
+	}
+	return text
+}
+
+// Authenticate answers a CONNECT. A client without user name or password is
+// none of its business; everybody else is let in or refused, and the refusal
+// is the same for an unknown user and for a wrong password, in what it says
+// and in the time it takes.
+func (b *Book) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
+	if !c.HasUsername || !c.HasPassword || c.Username == "" {
+		return wicket.Next()
+	}
+	e, known := b.entries[c.Username]
+	hash := e.hash
+	if !known {
+		hash = b.decoy
+	}
+	ok, err := ctx.VerifyPassword(hash, c.Password)
+	switch {
+	case errors.Is(err, wicket.ErrBusy):
+		return wicket.Deny().Reason(wicket.ServerBusy)
+	case err != nil:
+		return wicket.Fail(errors.New("cannot verify the password of user " + strconv.Quote(c.Username) + ": " + err.Error()))
+	case !ok || !known:
+		return wicket.Deny().Reason(wicket.BadUsernameOrPassword)
+	}
+	return *e.verdict
+}

@@ -1,0 +1,111 @@
+package login
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	wicket "github.com/wicketmq/wicket/sdk/go"
+	"github.com/wicketmq/wicket/sdk/go/wire"
+)
+
+const (
+	hashA = "$7$101$H+C5K34+8ylzLbgN$Ywq/4sxW0JCbSsHNLIWDpwHGIT45HwBc+SOg7jNNNzHp/zr/SjtYJrjlegKMaQo/WS4YWP0tgEV/gWvdvfcvQw=="
+	hashB = "$2y$05$AWYJ8p68vOu8F4QFYBXJ5uzDMMdDKTpSueI7H3.gtsmgtVrr6.9NS"
+	hashC = "$2y$05$BWYJ8p68vOu8F4QFYBXJ5uzDMMdDKTpSueI7H3.gtsmgtVrr6.9NS"
+	file  = "alice:" + hashA + "\n  superuser\nbob:" + hashB + "\n  allow publish a/#\n  deny subscribe b\ncarol:" + hashC + "\n"
+)
+
+// broker verifies that the password is "right", and records what was asked.
+type broker struct {
+	asked []string
+	err   error
+}
+
+func (b *broker) VerifyPassword(hash string, password []byte) (bool, error) {
+	b.asked = append(b.asked, hash)
+	return string(password) == "right" && b.err == nil, b.err
+}
+
+func (b *broker) Certificate(wicket.CertField, int) (string, bool) { return "", false }
+
+func connect(name, password string) *wicket.Connect {
+	return &wicket.Connect{Username: name, HasUsername: true, Password: []byte(password), HasPassword: true}
+}
+
+func TestAuthenticate(t *testing.T) {
+	book, err := New([]byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoy := strings.Replace(hashC, "zDMMdDKTpSueI7H3.gtsmgtVrr6.9NS", strings.Repeat(".", 31), 1)
+	refused := wire.Decision{Reason: 0x86}
+	for _, test := range []struct {
+		name   string
+		c      *wicket.Connect
+		code   wicket.Code
+		detail wire.Decision
+		asked  string
+	}{
+		{"superuser", connect("alice", "right"), wicket.CodeAllow, wire.Decision{Superuser: true}, hashA},
+		{"rules", connect("bob", "right"), wicket.CodeAllow, wire.Decision{Rules: []wire.Rule{
+			{Permit: true, Actions: wire.Publish, Filter: "a/#"}, {Actions: wire.Subscribe, Filter: "b"}}}, hashB},
+		{"no rules", connect("carol", "right"), wicket.CodeAllow, wire.Decision{Default: wire.Allow, Rules: []wire.Rule{
+			{Actions: wire.Publish, Filter: "$SYS/#"}}}, hashC},
+		{"wrong password", connect("alice", "wrong"), wicket.CodeDeny, refused, hashA},
+		{"empty password", connect("alice", ""), wicket.CodeDeny, refused, hashA},
+		{"unknown user", connect("mallory", "wrong"), wicket.CodeDeny, refused, decoy},
+		{"unknown user whose decoy matched", connect("mallory", "right"), wicket.CodeDeny, refused, decoy},
+		{"case matters", connect("Alice", "right"), wicket.CodeDeny, refused, decoy},
+		{"no password", &wicket.Connect{Username: "alice", HasUsername: true}, wicket.CodeNext, wire.Decision{}, ""},
+		{"no user name", &wicket.Connect{Password: []byte("right"), HasPassword: true}, wicket.CodeNext, wire.Decision{}, ""},
+		{"empty user name", connect("", "right"), wicket.CodeNext, wire.Decision{}, ""},
+		{"nothing", &wicket.Connect{}, wicket.CodeNext, wire.Decision{}, ""},
+	} {
+		var b broker
+		v := book.Authenticate(wicket.TestContext(&b), test.c)
+		if v.Code() != test.code || !reflect.DeepEqual(v.Detail(), test.detail) {
+			t.Errorf("%s: %v %+v", test.name, v.Code(), v.Detail())
+		}
+		if got := strings.Join(b.asked, " "); got != test.asked {
+			t.Errorf("%s: asked to verify %q, want %q", test.name, got, test.asked)
+		}
+	}
+}
+
+func TestAuthenticateWhenTheBrokerCannot(t *testing.T) {
+	book, err := New([]byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"alice", "mallory"} {
+		for _, test := range []struct {
+			err    error
+			reason uint32
+		}{{wicket.ErrBusy, 0x89}, {wicket.ErrTimeout, 0x88}, {wicket.ErrNotGranted, 0x88}, {errors.New("?"), 0x88}} {
+			v := book.Authenticate(wicket.TestContext(&broker{err: test.err}), connect(name, "right"))
+			if v.Code() != wicket.CodeDeny || v.Detail().Reason != test.reason {
+				t.Errorf("%s, %v: %v %+v", name, test.err, v.Code(), v.Detail())
+			}
+		}
+	}
+}
+
+// An empty file lets nobody in, and a broken one is refused (what went wrong
+// in CVE-2018-12551).
+func TestEmptyAndBrokenFiles(t *testing.T) {
+	book, err := New(nil)
+	if err != nil || book.Len() != 0 {
+		t.Fatal(book, err)
+	}
+	var b broker
+	if v := book.Authenticate(wicket.TestContext(&b), connect("alice", "right")); v.Code() != wicket.CodeDeny || len(b.asked) != 1 {
+		t.Errorf("empty file: %v, asked %q", v.Code(), b.asked)
+	}
+	for _, content := range []string{"alice\n", "alice:\n", ":\n", "alice:right\n", file + "x\n", "\x00"} {
+		if _, err := New([]byte(content)); err == nil {
+			t.Errorf("%q: no error", content)
+		}
+	}
+}
