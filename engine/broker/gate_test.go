@@ -2,7 +2,6 @@ package broker
 
 import (
 	"encoding/hex"
-	"testing"
 
 	"github.com/wicketmq/wicket/engine/auth"
 )
@@ -27,7 +26,7 @@ func (d *decider) Hears(q auth.Question) bool {
 func (d *decider) Authenticate(r *auth.Request, done func(auth.Verdict)) { d.authenticate(r, done) }
 func (d *decider) Authorize(a *auth.Access, done func(auth.Verdict))     { d.authorize(a, done) }
 
-func (d *decider) gate(t testing.TB) *auth.Gate {
+func (d *decider) gate(t tester) *auth.Gate {
 	t.Helper()
 	g, err := auth.NewGate(auth.Options{Chain: []auth.Decider{d}, Anonymous: auth.AnonymousAllow, CacheSize: -1})
 	if err != nil {

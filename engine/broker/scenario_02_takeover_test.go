@@ -119,3 +119,62 @@ func TestTakeoverPingPong(t *testing.T) {
 		t.Errorf("%d connections are alive, want 1", alive)
 	}
 }
+
+// A message is posted to the old loop and the new one; between the two posts
+// the old one delivers it and gives the session up. The new one must not
+// deliver it again.
+func TestTakeoverBetweenPosts(t *testing.T) {
+	w := newWorld(t, Options{Shards: 3})
+	a := w.joined(0, "a", persistent).subscribed("t", 2)
+	other := w.joined(1, "other").subscribed("t", 0)
+	p := w.joined(2, "p")
+	b := w.dial(1)
+	w.manual = true
+	w.onWake = func(shard int) {
+		if shard != 0 {
+			return
+		}
+		w.onWake = nil
+		w.drain(0)
+		b.send(connect("a", persistent))
+		b.feed()
+		w.drain(0)
+	}
+	p.send(publish("t", "x", qos(2, 1)))
+	p.feed()
+	w.manual = false
+	w.settle()
+	a.ended("taken over", `PUBLISH t "x" q2 #1`, "DISCONNECT 0x8e")
+	b.expect("CONNACK 0x0 present", `PUBLISH t "x" q2 #1 dup`)
+	other.expect(`PUBLISH t "x"`)
+	p.send(publish("t", "y", qos(2, 2)))
+	b.expect(`PUBLISH t "y" q2 #2`)
+}
+
+// A loop is in the middle of routing while the session moves: what it matched
+// before the move still reaches the session by the old loop.
+func TestTakeoverGracePeriod(t *testing.T) {
+	w := newWorld(t, Options{Shards: 3})
+	w.joined(0, "a", persistent).subscribed("t", 2).lose()
+	b := w.dial(1)
+	w.shards[2].enter() // loop 2 has matched "t" and not posted yet
+	b.send(connect("a", persistent))
+	b.feed()
+	w.manual = true
+	for range 10 {
+		w.step()
+	}
+	b.expect("CONNACK 0x0 present")
+	var m = &w.shards[0].matches
+	w.b.index.Match([]byte("t"), m)
+	if m.Shards != 0b011 {
+		t.Fatalf("the session is on shards %b, want both", m.Shards)
+	}
+	w.shards[2].exit()
+	w.manual = false
+	w.settle()
+	w.b.index.Match([]byte("t"), m)
+	if m.Shards != 0b010 {
+		t.Fatalf("the session is on shards %b, want the new one", m.Shards)
+	}
+}

@@ -4,21 +4,29 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"testing"
 
 	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/mqtt"
 	"github.com/wicketmq/wicket/engine/wheel"
 )
 
+// tester is what *testing.T, *testing.B and *rapid.T have in common.
+type tester interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
+}
+
 // world is a broker whose loops, time and sockets are in the test's hands.
 type world struct {
-	t      testing.TB
+	t      tester
 	b      *Broker
 	gate   *auth.Gate
 	shards []*Shard
 	wheels []*wheel.Wheel
 	woken  []bool
+	onWake func(shard int) // nil, or what "another thread" does at that moment
 	links  []*peer
 	now    wheel.Tick
 	manual bool // send does not settle
@@ -26,7 +34,7 @@ type world struct {
 }
 
 // openGate lets everybody do everything.
-func openGate(t testing.TB) *auth.Gate {
+func openGate(t tester) *auth.Gate {
 	g, err := auth.NewGate(auth.Options{Anonymous: auth.AnonymousAllow})
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +42,7 @@ func openGate(t testing.TB) *auth.Gate {
 	return g
 }
 
-func newWorld(t testing.TB, o Options) *world {
+func newWorld(t tester, o Options) *world {
 	w := &world{t: t, now: 1, info: Info{
 		Listener: "tcp:test", Transport: "tcp", Peer: netip.MustParseAddrPort("127.0.0.1:40000"),
 	}}
@@ -46,7 +54,12 @@ func newWorld(t testing.TB, o Options) *world {
 	for i := range w.b.shards {
 		w.wheels = append(w.wheels, wheel.New())
 		w.woken = append(w.woken, false)
-		w.shards = append(w.shards, w.b.Shard(i, w.wheels[i], func() { w.woken[i] = true }))
+		w.shards = append(w.shards, w.b.Shard(i, w.wheels[i], func() {
+			w.woken[i] = true
+			if w.onWake != nil {
+				w.onWake(i)
+			}
+		}))
 	}
 	return w
 }
@@ -240,7 +253,7 @@ func (p *peer) ended(reason string, want ...string) {
 }
 
 // decodeAll renders packets sent by the broker.
-func decodeAll(t testing.TB, v mqtt.Version, b []byte) (lines []string, rest []byte) {
+func decodeAll(t tester, v mqtt.Version, b []byte) (lines []string, rest []byte) {
 	t.Helper()
 	for len(b) > 0 {
 		h, err := mqtt.ParseHeader(b)

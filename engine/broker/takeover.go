@@ -176,7 +176,6 @@ func (l *adopted) open(s *Shard) {
 	for i, p := range s.b.shards {
 		v.seen[i] = p.busy.Load()
 	}
-	s.box.nudge()
 }
 
 // settled tells the new owner that the old one has let go.
@@ -211,9 +210,6 @@ func (s *Shard) ripe() []*leaving {
 		ripe = append(ripe, v)
 		return true
 	})
-	if slices.ContainsFunc(s.leaving, func(v *leaving) bool { return v.seen != nil }) {
-		s.box.nudge()
-	}
 	return ripe
 }
 
@@ -226,12 +222,16 @@ func (s *Shard) past(seen []uint64) bool {
 	return true
 }
 
-// unsubscribeLeft ends what ripe found.
+// unsubscribeLeft ends what ripe found, and sees to it that what was not ripe
+// is looked at again.
 func (s *Shard) unsubscribeLeft(ripe []*leaving) {
 	for _, v := range ripe {
 		for i := range v.filters {
 			s.unindex(v.sub, v.filters[i].Filter)
 		}
 		s.post(v.sub.owner.Load(), &settled{v.sub})
+	}
+	if slices.ContainsFunc(s.leaving, func(v *leaving) bool { return v.seen != nil }) {
+		s.box.nudge()
 	}
 }
