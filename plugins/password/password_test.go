@@ -29,8 +29,8 @@ func loadFile(g *harness.Guest, content string) int32 {
 	})
 }
 
-// login runs a CONNECT through the module and the broker's own verifier.
-func login(t *testing.T, g *harness.Guest, req int64, user, pass string) harness.Answer {
+// connect runs a CONNECT through the module and the broker's own verifier.
+func connect(t *testing.T, g *harness.Guest, req int64, user, pass string) harness.Answer {
 	t.Helper()
 	code := g.Authenticate(req, &wire.Authenticate{ClientID: "c1", Username: user, HasUsername: true, Password: []byte(pass), HasPassword: true})
 	if code != wire.Pending {
@@ -56,17 +56,17 @@ func TestLogin(t *testing.T) {
 	if code := loadFile(g, file); code != 0 {
 		t.Fatalf("load: %d, %q", code, g.Logs)
 	}
-	if a := login(t, g, 1, "alice", "correct horse"); a.Code != wire.Allow || !a.Superuser {
+	if a := connect(t, g, 1, "alice", "correct horse"); a.Code != wire.Allow || !a.Superuser {
 		t.Errorf("alice: %+v", a)
 	}
-	if a := login(t, g, 2, "bob", "correct horse"); a.Code != wire.Allow || a.Superuser || a.Default != wire.Deny ||
+	if a := connect(t, g, 2, "bob", "correct horse"); a.Code != wire.Allow || a.Superuser || a.Default != wire.Deny ||
 		len(a.Rules) != 1 || a.Rules[0] != (wire.Rule{Permit: true, Actions: wire.Publish, Filter: "devices/${clientid}/#"}) {
 		t.Errorf("bob: %+v", a)
 	}
-	if a := login(t, g, 3, "bob", "wrong"); a.Code != wire.Deny || a.Reason != 0x86 {
+	if a := connect(t, g, 3, "bob", "wrong"); a.Code != wire.Deny || a.Reason != 0x86 {
 		t.Errorf("wrong password: %+v", a)
 	}
-	if a := login(t, g, 4, "mallory", "correct horse"); a.Code != wire.Deny || a.Reason != 0x86 {
+	if a := connect(t, g, 4, "mallory", "correct horse"); a.Code != wire.Deny || a.Reason != 0x86 {
 		t.Errorf("unknown user: %+v", a)
 	}
 	if code := g.Authenticate(5, &wire.Authenticate{ClientID: "c1"}); code != wire.Next {
