@@ -20,6 +20,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 
@@ -30,6 +31,8 @@ import (
 const (
 	recordHeader    = 5
 	maxCiphertext   = 16384 + 2048 // the larger of the two limits: TLS 1.2
+	typeAlert       = 21
+	fatal           = 2 // level of an alert
 	typeHandshake   = 22
 	maxRecordLength = recordHeader + maxCiphertext
 )
@@ -110,11 +113,19 @@ func (c *Conn) Ready() bool { return c.shake != nil && c.shake.ready() }
 // does. An error is a [*cert.HandshakeError], which tells its reason; the
 // alert for it has been sent.
 func (c *Conn) Handshake(ctx context.Context) error {
-	return cert.Explain(c.tls.HandshakeContext(ctx))
+	err := c.tls.HandshakeContext(ctx)
+	if err != nil && c.shake.alert != 0 {
+		return &cert.HandshakeError{
+			Reason: cert.ReasonRefused,
+			Err:    fmt.Errorf("remote error: %w", tls.AlertError(c.shake.alert)),
+		}
+	}
+	return cert.Explain(err)
 }
 
-// Abort ends a handshake in progress; Handshake returns [ErrAborted]. Any
-// goroutine may call it, before [Conn.Open].
+// Abort ends a handshake in progress once it needs more bytes than were fed;
+// Handshake then returns [ErrAborted]. Any goroutine may call it, before
+// [Conn.Open].
 func (c *Conn) Abort() {
 	if s := c.shake; s != nil {
 		s.abort(ErrAborted)

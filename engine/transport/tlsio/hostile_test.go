@@ -68,17 +68,16 @@ func TestFloodDuringTheHandshake(t *testing.T) {
 	}
 }
 
-// shakeWith runs a handshake on the bytes given and no more; it returns the
-// error and what was sent.
-func shakeWith(t testing.TB, cfg *tls.Config, fed []byte) (err error, sent []byte) {
+// shakeWith runs a handshake on the bytes given and no more.
+func shakeWith(t testing.TB, cfg *tls.Config, fed []byte) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	c := Server(cfg, nil, nil, func(b []byte) error { sent = append(sent, b...); return nil })
+	c := Server(cfg, nil, nil, func([]byte) error { return nil })
 	for len(fed) > 0 {
 		k := min(len(fed), 1<<16)
 		if err := c.FeedHandshake(fed[:k]); err != nil {
-			return err, nil
+			return err
 		}
 		fed = fed[k:]
 	}
@@ -89,12 +88,12 @@ func shakeWith(t testing.TB, cfg *tls.Config, fed []byte) (err error, sent []byt
 	for !c.shake.idle() {
 		select {
 		case err := <-done:
-			return err, sent
+			return err
 		case <-time.After(10 * time.Microsecond):
 		}
 	}
 	c.Abort()
-	return <-done, sent
+	return <-done
 }
 
 // idle reports whether no whole record is left to read.
@@ -126,7 +125,7 @@ func TestHostileHandshakes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err, _ := shakeWith(t, serverConfig(tls.VersionTLS13), tt.fed)
+			err := shakeWith(t, serverConfig(tls.VersionTLS13), tt.fed)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
@@ -141,7 +140,7 @@ func TestDamagedHello(t *testing.T) {
 	for at := 5; at < len(h); at++ {
 		damaged := bytes.Clone(h)
 		damaged[at] ^= 0xFF
-		if err, _ := shakeWith(t, serverConfig(tls.VersionTLS12), damaged); err == nil {
+		if err := shakeWith(t, serverConfig(tls.VersionTLS12), damaged); err == nil {
 			t.Fatalf("byte %d: the handshake succeeded", at)
 		}
 	}
@@ -249,7 +248,7 @@ func FuzzHandshake(f *testing.F) {
 				return
 			}
 		}
-		if err, _ := shakeWith(t, cfg, b); err == nil {
+		if err := shakeWith(t, cfg, b); err == nil {
 			t.Fatal("a handshake without the client's key succeeded")
 		}
 	})

@@ -78,6 +78,7 @@ type shake struct {
 	off     int
 	record  int   // bytes of the current record not yet read
 	started bool  // the first record has been read
+	alert   byte  // the description of the last alert that came in plain
 	err     error // why the handshake is over
 }
 
@@ -127,9 +128,7 @@ func (s *shake) read(p []byte) (int, error) {
 			s.buf = splitRecord(s.buf)
 		}
 		s.record = recordLength(s.buf[s.off:])
-	}
-	if s.err != nil {
-		return 0, s.err
+		s.noteAlert(s.buf[s.off : s.off+s.record])
 	}
 	n := copy(p, s.buf[s.off:s.off+s.record])
 	s.off += n
@@ -137,16 +136,31 @@ func (s *shake) read(p []byte) (int, error) {
 	return n, nil
 }
 
-// await returns once a whole record is there, holding a slot again.
+// noteAlert keeps the description of a fatal alert in plain, which two bytes of
+// content give away. OpenSSL's client sends such a one when it does not trust
+// the server, although TLS 1.3 has keys by then; to crypto/tls it is a record
+// with a bad MAC.
+func (s *shake) noteAlert(record []byte) {
+	if len(record) == recordHeader+2 && record[0] == typeAlert && record[recordHeader] == fatal {
+		s.alert = record[recordHeader+1]
+	}
+}
+
+// await returns once a whole record is there, holding a slot again, or the
+// handshake is over. Records fed before its end are read all the same: the
+// last may be the alert that says why the peer went away.
 func (s *shake) await() error {
-	if s.err == nil && !wholeRecord(s.buf[s.off:]) {
+	if !wholeRecord(s.buf[s.off:]) && s.err == nil {
 		s.slots.release()
-		for s.err == nil && !wholeRecord(s.buf[s.off:]) {
+		for !wholeRecord(s.buf[s.off:]) && s.err == nil {
 			s.arrived.Wait()
 		}
 		s.mu.Unlock()
 		s.slots.acquire()
 		s.mu.Lock()
+	}
+	if wholeRecord(s.buf[s.off:]) {
+		return nil
 	}
 	return s.err
 }
