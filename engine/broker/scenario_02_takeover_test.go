@@ -172,7 +172,7 @@ func TestTakeoverGracePeriod(t *testing.T) {
 	}
 	w.shards[2].exit()
 	w.manual = false
-	w.settle()
+	w.pass(0.2)
 	w.b.index.Match([]byte("t"), m)
 	if m.Shards != 0b010 {
 		t.Fatalf("the session is on shards %b, want the new one", m.Shards)

@@ -26,6 +26,7 @@ type Shard struct {
 	seq     uint64   // number of the last message posted to other shards
 	handled []uint64 // number of the last message opened, by publishing shard
 	leaving []*leaving
+	grace   grace
 
 	stall stall
 
@@ -50,7 +51,7 @@ type Shard struct {
 
 func newShard(b *Broker, id int) *Shard {
 	s := &Shard{b: b, id: id, handled: make([]uint64, b.opt.Shards)}
-	s.stall.shard = s
+	s.stall.shard, s.grace.shard = s, s
 	return s
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/wicketmq/wicket/engine/session"
+	"github.com/wicketmq/wicket/engine/wheel"
 )
 
 // A session belongs to one shard. When its client comes back on another loop
@@ -176,6 +177,7 @@ func (l *adopted) open(s *Shard) {
 	for i, p := range s.b.shards {
 		v.seen[i] = p.busy.Load()
 	}
+	s.box.nudge()
 }
 
 // settled tells the new owner that the old one has let go.
@@ -222,8 +224,7 @@ func (s *Shard) past(seen []uint64) bool {
 	return true
 }
 
-// unsubscribeLeft ends what ripe found, and sees to it that what was not ripe
-// is looked at again.
+// unsubscribeLeft ends what ripe found.
 func (s *Shard) unsubscribeLeft(ripe []*leaving) {
 	for _, v := range ripe {
 		for i := range v.filters {
@@ -231,7 +232,17 @@ func (s *Shard) unsubscribeLeft(ripe []*leaving) {
 		}
 		s.post(v.sub.owner.Load(), &settled{v.sub})
 	}
-	if slices.ContainsFunc(s.leaving, func(v *leaving) bool { return v.seen != nil }) {
-		s.box.nudge()
+	if len(s.leaving) > 0 && !s.grace.Armed() {
+		s.wheel.Arm(&s.grace.Timer, &s.grace, s.now()+1)
 	}
 }
+
+// grace looks again at sessions whose grace period was not over: another loop
+// was in the middle of a long step.
+type grace struct {
+	wheel.Timer
+	shard *Shard
+}
+
+// Expire implements wheel.Expirer.
+func (g *grace) Expire(wheel.Tick) { g.shard.box.nudge() }
