@@ -1,0 +1,182 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process is a running wicket.
+type process struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	out  bytes.Buffer // standard output
+	mu   sync.Mutex
+	logs []line
+	news chan struct{} // closed and replaced whenever a line comes
+	done chan struct{} // closed when the process has ended
+	err  error
+}
+
+// line is one JSON line of the broker's log.
+type line map[string]any
+
+func (l line) text(key string) string { s, _ := l[key].(string); return s }
+
+// start runs "wicket run" with the arguments and waits until it listens. It
+// is stopped at the end of the test, which fails when the process has died
+// before or has logged a bug.
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := launch(t, args...)
+	p.wait("listening", 20*time.Second)
+	return p
+}
+
+// launch is start without waiting.
+func launch(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, news: make(chan struct{}), done: make(chan struct{})}
+	p.cmd = exec.Command(binary, append([]string{"run", "--log-format", "json"}, args...)...)
+	p.cmd.Stdout = &p.out
+	p.cmd.Dir = t.TempDir()
+	p.cmd.Env = append(os.Environ(), "GOTRACEBACK=all")
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go p.read(stderr)
+	t.Cleanup(p.end)
+	return p
+}
+
+func (p *process) read(stderr io.Reader) {
+	lines := bufio.NewScanner(stderr)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		l := line{}
+		if json.Unmarshal(lines.Bytes(), &l) != nil {
+			l = line{"msg": lines.Text(), "level": "RAW"}
+		}
+		p.mu.Lock()
+		p.logs = append(p.logs, l)
+		close(p.news)
+		p.news = make(chan struct{})
+		p.mu.Unlock()
+	}
+	p.err = p.cmd.Wait()
+	close(p.done)
+}
+
+// find returns the logged lines whose message starts with msg.
+func (p *process) find(msg string) (found []line, news <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.logs {
+		if strings.HasPrefix(l.text("msg"), msg) {
+			found = append(found, l)
+		}
+	}
+	return found, p.news
+}
+
+// wait returns the first line whose message starts with msg, and fails the
+// test when it does not come in time.
+func (p *process) wait(msg string, patience time.Duration) line {
+	p.t.Helper()
+	timeout := time.After(patience)
+	for {
+		found, news := p.find(msg)
+		if len(found) > 0 {
+			return found[0]
+		}
+		select {
+		case <-news:
+		case <-p.done:
+			if found, _ := p.find(msg); len(found) == 0 {
+				p.t.Fatalf("wicket ended (%v) before it said %q:\n%s", p.err, msg, p.transcript())
+			}
+		case <-timeout:
+			p.t.Fatalf("wicket did not say %q in %s:\n%s", msg, patience, p.transcript())
+		}
+	}
+}
+
+// addr is the address that a listener ("tcp:default") is bound to.
+func (p *process) addr(listener string) string {
+	p.t.Helper()
+	found, _ := p.find("listening")
+	for _, l := range found {
+		if l.text("listener") == listener {
+			return l.text("bind")
+		}
+	}
+	p.t.Fatalf("no listener %q:\n%s", listener, p.transcript())
+	return ""
+}
+
+// transcript is all that the process has logged.
+func (p *process) transcript() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var b strings.Builder
+	for _, l := range p.logs {
+		if l.text("level") == "RAW" {
+			b.WriteString(l.text("msg") + "\n")
+			continue
+		}
+		text, _ := json.Marshal(l)
+		b.Write(append(text, '\n'))
+	}
+	return b.String()
+}
+
+// exit waits for the process to end and returns its exit code.
+func (p *process) exit(patience time.Duration) int {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.t.Fatalf("wicket did not end in %s:\n%s", patience, p.transcript())
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// signal sends a signal to the process.
+func (p *process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// end stops the process if it runs and looks for signs of defects.
+func (p *process) end() {
+	select {
+	case <-p.done:
+	default:
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-p.done:
+		case <-time.After(15 * time.Second):
+			_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+			<-p.done
+			p.t.Errorf("wicket did not stop on SIGTERM:\n%s", p.transcript())
+		}
+	}
+	bugs, _ := p.find("bug")
+	if text := p.transcript(); len(bugs) > 0 || strings.Contains(text, "DATA RACE") || strings.Contains(text, "panic:") {
+		p.t.Errorf("wicket has a defect:\n%s", text)
+	}
+}

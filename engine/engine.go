@@ -1,0 +1,160 @@
+// Package engine is the composition root: it turns a configuration into a
+// running broker, swaps what a reload changes, and stops everything in order.
+//
+// Start, Reload and Stop are called from one goroutine at a time; Stats and
+// Done from any. The packages below never import this one.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/broker"
+	"github.com/wicketmq/wicket/engine/config"
+	"github.com/wicketmq/wicket/engine/reactor"
+	"github.com/wicketmq/wicket/engine/topic"
+	"github.com/wicketmq/wicket/engine/transport/tlsio"
+	"github.com/wicketmq/wicket/engine/wasm"
+)
+
+// Options are what Start needs.
+type Options struct {
+	Config *config.Config
+	Log    *slog.Logger
+	Level  *slog.LevelVar // moved by a reload; may be nil
+}
+
+// Engine is a running broker.
+type Engine struct {
+	log     *slog.Logger
+	level   *slog.LevelVar
+	cfg     *config.Config
+	bundles bundles
+	gate    atomic.Pointer[auth.Gate]
+	host    *wasm.Host // what all plugins share
+	plugins plugins    // those of the gate in use
+	broker  *broker.Broker
+	reactor *reactor.Reactor
+}
+
+// Start brings a broker up. When it returns an error nothing is left behind;
+// the error names every listener, file and plugin that stands in the way.
+func Start(o Options) (*Engine, error) {
+	if err := tlsio.SelfTest(); err != nil {
+		return nil, fmt.Errorf("cannot use this build's crypto/tls on an event loop: %w", err)
+	}
+	if err := os.MkdirAll(o.Config.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make data_dir %q: %w", o.Config.DataDir, err)
+	}
+	e := &Engine{log: o.Log, level: o.Level, cfg: o.Config}
+	var err error
+	if e.host, err = newHost(o.Config, o.Log); err != nil {
+		return nil, err
+	}
+	if err = e.start(o); err != nil {
+		e.plugins.close(nil)
+		_ = e.host.Close()
+		return nil, err
+	}
+	e.announce()
+	return e, nil
+}
+
+func (e *Engine) start(o Options) error {
+	listeners, listenersErr := e.listeners(o.Config)
+	gate, loaded, err := e.loadGate(o.Config)
+	e.plugins = loaded
+	if err = errors.Join(listenersErr, err); err != nil {
+		return err
+	}
+	e.gate.Store(gate)
+	loops := loops(o.Config)
+	e.broker = broker.New(brokerOptions(o.Config, loops, e.gate.Load, o.Log))
+	e.reactor, err = reactor.Start(reactor.Options{
+		Listeners: listeners, Loops: loops, Broker: e.broker,
+		Pool: tlsio.NewPool(0, 0), Log: o.Log,
+	})
+	return err
+}
+
+// loops is the number of event loops.
+func loops(cfg *config.Config) int {
+	n := cfg.Loops
+	if n == 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	return min(n, topic.MaxShards)
+}
+
+// announce says what is open.
+func (e *Engine) announce() {
+	for _, l := range e.reactor.Stats() {
+		e.log.Info("listening", "listener", l.Name, "bind", l.Bind)
+	}
+}
+
+// Reload applies a new configuration: plugins, rules and certificates at once,
+// for clients that connect from now on; the rest is listed as waiting for a
+// restart. When anything in it cannot be used, the running one stays whole.
+func (e *Engine) Reload(cfg *config.Config) error {
+	gate, loaded, err := e.loadGate(cfg)
+	if err != nil {
+		return err
+	}
+	if err = e.bundles.reload(); err != nil {
+		loaded.close(e.plugins)
+		return err
+	}
+	e.gate.Store(gate)
+	old := e.plugins
+	e.plugins = loaded
+	go old.close(loaded) // drains their requests first
+	for _, c := range config.Diff(e.cfg, cfg) {
+		if c.Restart {
+			e.log.Warn("changed key takes effect at the next start", "key", c.Key, "old", c.Old, "new", c.New)
+			continue
+		}
+		e.log.Info("configuration changed", "key", c.Key, "old", c.Old, "new", c.New)
+	}
+	if e.level != nil {
+		e.level.Set(cfg.Log.Level.Slog())
+	}
+	e.cfg = cfg
+	e.log.Info("configuration reloaded")
+	return nil
+}
+
+// Listeners returns a snapshot of every open listener.
+func (e *Engine) Listeners() []reactor.ListenerStats { return e.reactor.Stats() }
+
+// Stats returns the broker's counters.
+func (e *Engine) Stats() broker.Stats { return e.broker.Stats() }
+
+// Done is closed when the broker has ended, by Stop or by itself.
+func (e *Engine) Done() <-chan struct{} { return e.reactor.Done() }
+
+// Err is why the broker ended by itself; valid after Done.
+func (e *Engine) Err() error {
+	if err := e.reactor.Err(); err != nil {
+		return fmt.Errorf("cannot go on: the event loops have ended: %w", err)
+	}
+	return nil
+}
+
+// Stop tells every client, waits until they are gone or shutdown.grace is
+// over, and ends the plugins.
+func (e *Engine) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.Shutdown.Grace)
+	defer cancel()
+	e.reactor.Stop(ctx)
+	e.plugins.close(nil)
+	_ = e.host.Close()
+	e.log.Info("stopped")
+	return e.reactor.Err()
+}

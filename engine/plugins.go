@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/config"
+	"github.com/wicketmq/wicket/engine/password"
+	"github.com/wicketmq/wicket/engine/wasm"
+	firstparty "github.com/wicketmq/wicket/plugins"
+)
+
+// plugins are the running plugins of one configuration, by name.
+type plugins map[string]*plugin
+
+// plugin is a running plugin and what it was made from, by which a reload
+// tells whether it can stay.
+type plugin struct {
+	*wasm.Plugin
+	source
+}
+
+// source is everything that decides how a plugin behaves.
+type source struct {
+	spec   config.Plugin
+	module []byte
+	config json.RawMessage
+	files  []wasm.File
+}
+
+// close ends the plugins, after their requests, except those that keep holds
+// too.
+func (p plugins) close(keep plugins) {
+	for name, one := range p {
+		if keep[name] != one {
+			_ = one.Close(context.Background())
+		}
+	}
+}
+
+func newHost(cfg *config.Config, log *slog.Logger) (*wasm.Host, error) {
+	return wasm.NewHost(wasm.HostOptions{
+		CacheDir: filepath.Join(cfg.DataDir, "cache"),
+		Verify:   password.Verify, Log: log,
+	})
+}
+
+// loadGate builds the gate of a configuration over the plugins that its chain
+// names. Those that run already and are made from the same bytes are kept.
+// When one cannot be had, nothing new is left running, and the error names
+// all of them.
+func (e *Engine) loadGate(cfg *config.Config) (*auth.Gate, plugins, error) {
+	loaded := plugins{}
+	var errs []error
+	for _, name := range cfg.Auth.Chain {
+		one, err := e.plugin(name, cfg.Plugins[name])
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		loaded[name] = one
+	}
+	var gate *auth.Gate
+	err := errors.Join(errs...)
+	if err == nil {
+		gate, err = auth.NewGate(gateOptions(cfg, loaded))
+	}
+	if err != nil {
+		loaded.close(e.plugins)
+		return nil, nil, err
+	}
+	return gate, loaded, nil
+}
+
+// plugin returns the running plugin of that name if it would come out the
+// same, or opens it.
+func (e *Engine) plugin(name string, spec config.Plugin) (*plugin, error) {
+	src, err := readSource(name, spec)
+	if err != nil {
+		return nil, err
+	}
+	if running := e.plugins[name]; running != nil && running.same(src) {
+		return running, nil
+	}
+	opened, err := e.host.Open(context.Background(), wasm.Options{
+		Name: name, Path: spec.File, Module: src.module,
+		Config: src.config, Files: src.files, Grants: grants(spec),
+		OnError: onError(spec.OnError), Workers: spec.Workers,
+		Limits: wasm.Limits{
+			MemoryPages:       uint32(spec.Memory >> 16),
+			AuthenticateSlice: spec.CPUSlice, AuthorizeSlice: spec.CPUSlice,
+			Wall: spec.Timeout, InFlight: spec.MaxPending, Queue: spec.MaxPending,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.log.Info("plugin loaded", "plugin", name, "file", spec.File)
+	return &plugin{opened, src}, nil
+}
+
+func readSource(name string, spec config.Plugin) (source, error) {
+	src := source{spec: spec}
+	var err error
+	if src.module, err = readModule(name, spec.File); err != nil {
+		return src, err
+	}
+	src.config, src.files, err = settings(name, spec)
+	return src, err
+}
+
+// same reports whether two sources make the same plugin.
+func (s source) same(o source) bool {
+	return reflect.DeepEqual(s, o)
+}
+
+// readModule returns the bytes of a plugin's module.
+func readModule(name, file string) ([]byte, error) {
+	if builtin, ok := strings.CutPrefix(file, config.BuiltinPrefix); ok {
+		module, ok := firstparty.Builtin(builtin)
+		if !ok {
+			return nil, fmt.Errorf("cannot open plugin %q: plugins.%s.file is %q, and the built-in plugins are %s",
+				name, name, file, strings.Join(firstparty.Names, ", "))
+		}
+		return module, nil
+	}
+	module, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open plugin %q: plugins.%s.file: %w", name, name, err)
+	}
+	return module, nil
+}
+
+// settings turns the operator's config into what the guest is given: JSON,
+// and the content of the files named by keys that end in _file.
+func settings(name string, spec config.Plugin) (json.RawMessage, []wasm.File, error) {
+	raw, err := json.Marshal(spec.Config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot open plugin %q: plugins.%s.config cannot be written as JSON: %w", name, name, err)
+	}
+	var files []wasm.File
+	for _, key := range slices.Sorted(maps.Keys(spec.Config)) {
+		path, ok := spec.Config[key].(string)
+		if !ok || !strings.HasSuffix(key, "_file") {
+			continue
+		}
+		content, err := os.ReadFile(resolve(spec.Dir, path))
+		if err != nil {
+			return nil, nil, fmt.Errorf("cannot open plugin %q: plugins.%s.config.%s: %w", name, name, key, err)
+		}
+		files = append(files, wasm.File{Key: key, Path: path, Content: content})
+	}
+	return raw, files, nil
+}
+
+func resolve(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// grants are what the operator gave, and for a built-in plugin what it needs:
+// it is part of the program that grants it.
+func grants(spec config.Plugin) []string {
+	out := make([]string, 0, len(spec.Grants)+1)
+	for _, g := range spec.Grants {
+		out = append(out, string(g))
+	}
+	if strings.HasPrefix(spec.File, config.BuiltinPrefix) && !slices.Contains(out, string(config.GrantPassword)) {
+		out = append(out, string(config.GrantPassword))
+	}
+	return out
+}
+
+func onError(o config.OnError) auth.Decision {
+	if o == config.OnErrorNext {
+		return auth.Next
+	}
+	return auth.Deny
+}
+
+// gateOptions spells the policy of the configuration as the gate does.
+func gateOptions(cfg *config.Config, p plugins) auth.Options {
+	o := auth.Options{
+		Anonymous: anonymous(cfg.Auth.Anonymous),
+		NoMatch:   auth.Deny,
+		CacheSize: cfg.Authz.Cache.MaxSize,
+		CacheTTL:  cfg.Authz.Cache.TTL,
+		Clock:     time.Now,
+	}
+	if cfg.Authz.NoMatch == config.NoMatchAllow {
+		o.NoMatch = auth.Allow
+	}
+	if !cfg.Authz.Cache.Enable {
+		o.CacheSize = -1
+	}
+	for _, name := range cfg.Auth.Chain {
+		o.Chain = append(o.Chain, p[name])
+	}
+	return o
+}
+
+func anonymous(a config.Anonymous) auth.Anonymous {
+	switch a {
+	case config.AnonymousAllow:
+		return auth.AnonymousAllow
+	case config.AnonymousLoopback:
+		return auth.AnonymousLoopback
+	}
+	return auth.AnonymousDeny
+}
