@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,7 +54,7 @@ running broker notices.`,
 			p.file, p.user = args[0], args[1]
 			p.in, p.out = c.InOrStdin(), c.ErrOrStderr()
 			if f, ok := p.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-				p.terminal = func() ([]byte, error) { return term.ReadPassword(int(f.Fd())) }
+				p.terminal = func() ([]byte, error) { return readWithoutEcho(int(f.Fd())) }
 			}
 			return p.run()
 		},
@@ -63,6 +64,26 @@ running broker notices.`,
 	c.Flags().BoolVar(&p.stdin, "password-stdin", false, "read the password from standard input, one line")
 	c.Flags().BoolVarP(&p.delete, "delete", "D", false, "delete the user and its rules")
 	return c
+}
+
+// readWithoutEcho reads a line from a terminal, and gives the echo back when it
+// is interrupted.
+func readWithoutEcho(fd int) ([]byte, error) {
+	state, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt)
+	defer close(interrupted)
+	defer signal.Stop(interrupted)
+	go func() {
+		if _, ok := <-interrupted; ok {
+			_ = term.Restore(fd, state)
+			os.Exit(exitRuntime)
+		}
+	}()
+	return term.ReadPassword(fd)
 }
 
 func (p *passwd) run() error {
