@@ -140,6 +140,12 @@ func (d *decoder) named(v reflect.Value, f *field, raw any, present bool, path [
 
 // value decodes a leaf, a list or a free tree.
 func (d *decoder) value(v reflect.Value, f *field, raw any, present bool, path []string) {
+	switch f.kind { // absent and empty are the same
+	case list:
+		v.Set(reflect.MakeSlice(f.typ, 0, 0))
+	case free:
+		v.Set(reflect.MakeMap(f.typ))
+	}
 	if f.def != "" && !present || f.def != "" && raw == nil {
 		def, err := f.parse(fromText(f, f.def))
 		if err != nil {

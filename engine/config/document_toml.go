@@ -10,12 +10,14 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
+const maxBrackets = 256 // opening brackets in a TOML file before they close
+
 // toml reads a TOML text. Values come from the decoder, lines from a second
 // pass over its syntax tree; elements of an array of tables have the line of
 // the array.
 func (d *document) toml(data []byte) map[string]any {
-	if depth := bracketRun(data); depth > maxDepth {
-		d.fail(0, nil, "lists are nested more than %d deep", maxDepth)
+	if bracketDepth(data) > maxBrackets {
+		d.fail(0, nil, "brackets are nested more than %d deep", maxBrackets)
 		return nil
 	}
 	tree := map[string]any{}
@@ -34,21 +36,21 @@ func (d *document) toml(data []byte) map[string]any {
 	return d.tomlMap(tree, nil)
 }
 
-// bracketRun returns the longest run of opening brackets with nothing but
-// space between them: the decoder recurses on those without a bound.
-func bracketRun(data []byte) (longest int) {
-	run := 0
+// bracketDepth returns how deep brackets nest; the decoder recurses on them
+// without a bound. Those in texts and comments count too: the limit is far
+// above what anybody writes.
+func bracketDepth(data []byte) (deepest int) {
+	depth := 0
 	for _, c := range data {
 		switch c {
 		case '[', '{':
-			run++
-			longest = max(longest, run)
-		case ' ', '\t', '\r', '\n':
-		default:
-			run = 0
+			depth++
+			deepest = max(deepest, depth)
+		case ']', '}':
+			depth = max(depth-1, 0)
 		}
 	}
-	return longest
+	return deepest
 }
 
 // tomlMap checks keys and gives values the types that the other formats use.
@@ -90,7 +92,7 @@ func (d *document) tomlLines(data []byte) (again int) {
 	var walk func(prefix []string, n *unstable.Node)
 	walk = func(prefix []string, n *unstable.Node) {
 		path := prefix[:len(prefix):len(prefix)]
-		for it := n.Key(); it.Next(); {
+		for it := n.Key(); it.Next() && len(path) <= maxDepth; { // deeper ones are refused
 			k := it.Node()
 			path = append(path, string(k.Data))
 			if off := int(k.Raw.Offset); off > at && off <= len(data) {

@@ -62,8 +62,12 @@ func (r *Report) Origin(key string) Origin {
 // configuration, or [Errors] with everything that is wrong. Each call starts
 // from nothing, so a configuration loaded earlier is never touched. The report
 // is never nil.
-func Load(src Sources) (*Config, *Report, error) {
+func Load(src Sources) (*Config, *Report, error) { return load(src, readFile) }
+
+// load is Load with another way to read files.
+func load(src Sources, read func(string) ([]byte, error)) (*Config, *Report, error) {
 	l := loader{
+		read:   read,
 		merged: koanf.New(delimiter),
 		report: &Report{origins: map[string]Origin{}},
 	}
@@ -87,6 +91,7 @@ func Load(src Sources) (*Config, *Report, error) {
 
 // loader merges the layers and remembers where each value came from.
 type loader struct {
+	read     func(string) ([]byte, error)
 	merged   *koanf.Koanf
 	report   *Report
 	problems []Problem
@@ -104,7 +109,7 @@ func (l *loader) files(src Sources) {
 			l.dir = filepath.Dir(name)
 		}
 		origin := Origin{File: name}
-		data, err := readFile(name)
+		data, err := l.read(name)
 		l.report.digest.add(data, err)
 		var format string
 		if err == nil {

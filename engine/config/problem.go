@@ -67,10 +67,14 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sortProblems puts problems in reading order.
+// sortProblems puts problems in reading order; those that have no place, as
+// they are about something missing, come last.
 func sortProblems(list []Problem) {
 	slices.SortStableFunc(list, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Origin.rank, b.Origin.rank), cmp.Compare(a.Origin.Line, b.Origin.Line))
+		return cmp.Or(
+			cmp.Compare(uint(a.Origin.rank-1), uint(b.Origin.rank-1)),
+			cmp.Compare(a.Origin.Line, b.Origin.Line),
+		)
 	})
 }
 

@@ -201,7 +201,7 @@ func (s Secret) Read() (string, error) {
 	return strings.TrimRight(string(data), "\r\n"), nil
 }
 
-// String hides the secret; so do all other ways to print it.
+// String hides the secret.
 func (s Secret) String() string {
 	if s.text == "" {
 		return ""
@@ -209,8 +209,8 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// GoString hides the secret from %#v.
-func (s Secret) GoString() string { return s.String() }
+// Format hides the secret from every verb.
+func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
 
 // MarshalText hides the secret from every encoder.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
