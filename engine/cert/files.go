@@ -69,6 +69,15 @@ func unreadable(option, path string, err error) error {
 	return fmt.Errorf("cannot read %s %q: %w%s", option, path, err, remedy)
 }
 
+// Certificates returns the certificates of a PEM file, in its order.
+func Certificates(path string) ([]*x509.Certificate, error) {
+	data, err := readFile("file", path)
+	if err != nil {
+		return nil, err
+	}
+	return parseCertificates("file", path, data)
+}
+
 // parseCertificates returns the certificates of a PEM file, in its order.
 // Text between the blocks and other blocks, such as a key, are passed over; a
 // block that is cut off or damaged is not.
