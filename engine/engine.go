@@ -107,10 +107,12 @@ func (e *Engine) Reload(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err = e.bundles.reload(); err != nil {
+	swap, err := e.bundles.prepare(cfg)
+	if err != nil {
 		loaded.close(e.plugins)
 		return err
 	}
+	swap()
 	e.gate.Store(gate)
 	old := e.plugins
 	e.plugins = loaded

@@ -20,16 +20,32 @@ import (
 // bundles are the certificates in use, by listener.
 type bundles map[string]*cert.Bundle
 
-// reload reads every listener's files again. A listener whose files are not
-// in order keeps its old ones; the error names them all.
-func (b bundles) reload() error {
+// prepare loads the material that a configuration names for the listeners in
+// use, and returns what puts it into use. When anything is not in order
+// nothing changes, and the error names all of it.
+func (b bundles) prepare(cfg *config.Config) (swap func(), err error) {
 	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(b)) {
-		if err := b[name].Reload(); err != nil {
-			errs = append(errs, fmt.Errorf("cannot reload the certificates of listener %q: %w", name, err))
+	var swaps []func()
+	for _, name := range slices.Sorted(maps.Keys(cfg.Listeners.TLS)) {
+		bundle := b["tls:"+name]
+		if bundle == nil {
+			continue // not open: it waits for a restart
 		}
+		options, err := certOptions(cfg, cfg.Listeners.TLS[name].TLS)
+		if err == nil {
+			swap, err = bundle.Prepare(options)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("cannot reload listener %q: %w", "tls:"+name, err))
+			continue
+		}
+		swaps = append(swaps, swap)
 	}
-	return errors.Join(errs...)
+	return func() {
+		for _, swap := range swaps {
+			swap()
+		}
+	}, errors.Join(errs...)
 }
 
 // listeners prepares every enabled listener, sorted by transport and name.
@@ -66,28 +82,13 @@ func listener(cfg *config.Config, name string, l config.Listener) reactor.Listen
 	}
 }
 
-// serverConfig loads a listener's certificates, or those of the development CA
-// when it has none.
+// serverConfig loads a listener's certificates.
 func (e *Engine) serverConfig(cfg *config.Config, name string, t config.TLS) (*tls.Config, error) {
-	files := cert.Files{Certfile: t.Certfile, Keyfile: t.Keyfile, CACertfile: t.Cacertfile}
-	password, err := t.Password.Read()
+	options, err := certOptions(cfg, t)
 	if err != nil {
 		return nil, err
 	}
-	files.Password = password
-	if files.Certfile == "" {
-		if files, err = DevelopmentFiles(cfg.DataDir); err != nil {
-			return nil, err
-		}
-	}
-	versions := make([]string, len(t.Versions))
-	for i, v := range t.Versions {
-		versions[i] = string(v)
-	}
-	server, bundle, err := cert.ServerConfig(cert.Options{
-		Files: files, Versions: versions,
-		VerifyPeer: t.Verify == config.VerifyPeer, RequirePeer: t.FailIfNoPeerCert,
-	})
+	server, bundle, err := cert.ServerConfig(options)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +97,28 @@ func (e *Engine) serverConfig(cfg *config.Config, name string, t config.TLS) (*t
 	}
 	e.bundles[name] = bundle
 	return server, nil
+}
+
+// certOptions spells a listener's TLS section as package cert does. Without a
+// certfile it is the development CA's material.
+func certOptions(cfg *config.Config, t config.TLS) (cert.Options, error) {
+	o := cert.Options{
+		Files:      cert.Files{Certfile: t.Certfile, Keyfile: t.Keyfile, CACertfile: t.Cacertfile},
+		VerifyPeer: t.Verify == config.VerifyPeer, RequirePeer: t.FailIfNoPeerCert,
+	}
+	for _, v := range t.Versions {
+		o.Versions = append(o.Versions, string(v))
+	}
+	var err error
+	if t.Certfile == "" {
+		o.Files, err = DevelopmentFiles(cfg.DataDir)
+		if t.Cacertfile != "" {
+			o.CACertfile = t.Cacertfile
+		}
+		return o, err
+	}
+	o.Password, err = t.Password.Read()
+	return o, err
 }
 
 // DevelopmentFiles returns the material of the development CA in the data

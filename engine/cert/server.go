@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -27,9 +26,7 @@ type Options struct {
 // Bundle is the material of one listener in use. Connections get the
 // configuration of the moment of their ClientHello.
 type Bundle struct {
-	options Options
 	current atomic.Pointer[loaded]
-	reload  sync.Mutex // one at a time
 }
 
 type loaded struct {
@@ -49,7 +46,7 @@ type loaded struct {
 // and an X.509 v1 certificate, are accepted (TLS-20). What crypto/tls does not
 // check runs in VerifyConnection, for full and resumed handshakes alike.
 func ServerConfig(o Options) (*tls.Config, *Bundle, error) {
-	b := &Bundle{options: o}
+	b := &Bundle{}
 	l, err := load(o)
 	if err != nil {
 		return nil, nil, err
@@ -62,17 +59,16 @@ func ServerConfig(o Options) (*tls.Config, *Bundle, error) {
 	return outer, b, nil
 }
 
-// Reload loads the files again. When they are in order, handshakes from now on
-// use them; otherwise the old material stays in use and the error says why.
-func (b *Bundle) Reload() error {
-	b.reload.Lock()
-	defer b.reload.Unlock()
-	l, err := load(b.options)
+// Prepare loads the files that the options name. When they are in order it
+// returns a function that makes handshakes from then on use them; otherwise
+// the error says why, and what is in use stays. A reload of several listeners
+// prepares all before it swaps any.
+func (b *Bundle) Prepare(o Options) (swap func(), err error) {
+	l, err := load(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	b.current.Store(l)
-	return nil
+	return func() { b.current.Store(l) }, nil
 }
 
 // Chain is the server's chain in use, leaf first.

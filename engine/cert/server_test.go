@@ -310,7 +310,7 @@ func TestPartialChain(t *testing.T) {
 	}
 }
 
-func TestReload(t *testing.T) {
+func TestPrepareAndSwap(t *testing.T) {
 	first := issue(t, "first", nil, nil, forLocalhost)
 	second := issue(t, "second", nil, nil, func(c *x509.Certificate) { forLocalhost(c); c.NotAfter = c.NotAfter.Add(time.Hour) })
 	f := files(t, certPEM(first), keyPEM(t, first.key), "")
@@ -336,16 +336,19 @@ func TestReload(t *testing.T) {
 	if err := os.WriteFile(f.Certfile, []byte(certPEM(second)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Reload(); err == nil { // the key is still the first one's
+	if _, err := b.Prepare(Options{Files: f}); err == nil { // the key is still the first one's
 		t.Error("half a pair was loaded")
 	}
 	serves(first)
 	if err := os.WriteFile(f.Keyfile, []byte(keyPEM(t, second.key)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Reload(); err != nil {
-		t.Error(err)
+	swap, err := b.Prepare(Options{Files: f})
+	if err != nil {
+		t.Fatal(err)
 	}
+	serves(first) // until it is swapped
+	swap()
 	serves(second)
 }
 
