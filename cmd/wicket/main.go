@@ -67,7 +67,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), configCommand(), passwdCommand(), versionCommand())
+	root.AddCommand(runCommand(), certCommand(), configCommand(), passwdCommand(), versionCommand())
 	return root
 }
 
