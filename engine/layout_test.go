@@ -32,6 +32,8 @@ var order = []string{
 	"engine/wasm",
 	"engine/auth",
 	"engine/password",
+	"engine/password/users",
+	"engine/password/encoded",
 	"engine/cert",
 	"engine/topic",
 	"engine/mqtt",
