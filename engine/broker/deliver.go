@@ -122,7 +122,7 @@ func (s *Shard) deliver(h *hit, x *cast) {
 // deliverAcknowledged is deliver for QoS 1 and 2.
 func (s *Shard) deliverAcknowledged(h *hit, x *cast, qos byte) {
 	sub, c := h.sub, h.sub.client
-	if sub.ended.Load() {
+	if sub.ended() {
 		return
 	}
 	d := session.Delivery{Msg: s.message(x), IDs: h.ids(), QoS: qos, Retain: h.retain && x.p.Retain}

@@ -182,7 +182,7 @@ type forwarded struct {
 func (l *forwarded) open(s *Shard) {
 	sub := l.hit.sub
 	switch owner := sub.owner.Load(); {
-	case sub.ended.Load():
+	case sub.ended():
 		l.pickAgain(s)
 		return
 	case owner != s:
@@ -240,11 +240,11 @@ func (s *Shard) pick(g *topic.Group[*subscriber]) (h hit, ok bool) {
 		if !found {
 			break
 		}
-		if x.Subscriber.ended.Load() {
+		if x.Subscriber.ended() {
 			continue
 		}
 		h, ok = hitOf(&x), true
-		if x.Subscriber.online.Load() {
+		if x.Subscriber.online() {
 			break
 		}
 	}

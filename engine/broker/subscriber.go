@@ -25,9 +25,18 @@ type subscriber struct {
 	away   *away       // timers of an offline session; nil when it needs none
 	move   *move       // a change of owner under way
 	hit    uint32      // where gather has put it, if it has
-	online atomic.Bool // client != nil, for other shards to read
-	ended  atomic.Bool // no longer a session: look the client id up again
+	life   atomic.Uint32
 }
+
+// The lives of a session; other shards may read them.
+const (
+	offline uint32 = iota
+	online         // it has a client
+	ended          // no longer a session: look the client id up again
+)
+
+func (sub *subscriber) online() bool { return sub.life.Load() == online }
+func (sub *subscriber) ended() bool  { return sub.life.Load() == ended }
 
 func newSubscriber(id string, s *Shard) *subscriber {
 	sub := new(subscriber)
@@ -40,7 +49,7 @@ func newSubscriber(id string, s *Shard) *subscriber {
 func (sub *subscriber) connect(s *Shard, c *Client) {
 	sub.stay(s)
 	sub.client = c
-	sub.online.Store(true)
+	sub.life.Store(online)
 }
 
 // stay disarms the timers of an offline session.
@@ -57,7 +66,7 @@ func (sub *subscriber) stay(s *Shard) {
 func (s *Shard) depart(sub *subscriber) {
 	sub.client = nil
 	sub.grant = nil
-	sub.online.Store(false)
+	sub.life.Store(offline)
 	if sub.Expiry == 0 {
 		s.end(sub)
 		return
@@ -127,7 +136,7 @@ func (s *Shard) end(sub *subscriber) {
 		s.unindex(sub, x.Filter)
 	}
 	sub.Clear(&s.pool)
-	sub.ended.Store(true)
+	sub.life.Store(ended)
 	s.b.registry.remove(sub)
 	if m := sub.move; m != nil {
 		sub.move = nil

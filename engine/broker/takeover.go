@@ -94,7 +94,7 @@ func (l *again) open(s *Shard) {
 func (l *claim) open(s *Shard) {
 	sub, b := l.sub, l.k.shard
 	switch owner := sub.owner.Load(); {
-	case sub.ended.Load():
+	case sub.ended():
 		s.reply(b, &again{l.k})
 		return
 	case owner != s:
@@ -108,11 +108,11 @@ func (l *claim) open(s *Shard) {
 	if sub.client != nil {
 		sub.client.takenOver()
 	}
-	if !sub.ended.Load() && l.k.cleanStart {
+	if !sub.ended() && l.k.cleanStart {
 		s.end(sub) // [MQTT-3.1.2-4]
 	}
 	switch {
-	case sub.ended.Load():
+	case sub.ended():
 		s.reply(b, &again{l.k})
 	case b == s:
 		l.k.take(s, sub)

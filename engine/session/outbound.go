@@ -55,7 +55,7 @@ type Pool struct{ free []*Outbound }
 
 // The most that a pool keeps, and the largest rings it keeps.
 const (
-	poolLen  = 256
+	poolLen  = 4096
 	poolRing = 64
 )
 

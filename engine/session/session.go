@@ -21,7 +21,7 @@ type Session struct {
 	ClientID string
 	Subs     Subscriptions
 	out      *Outbound // nil while nothing is on its way
-	received []uint16  // sorted ids of QoS 2 messages without PUBREL yet
+	received *[]uint16 // sorted ids of QoS 2 messages without PUBREL yet; nil if there are none
 	Expiry   uint32    // seconds to live without a connection; NeverExpires
 	lastID   uint16    // the packet id given out last
 }
@@ -65,3 +65,6 @@ func (s *Session) Clear(p *Pool) {
 // Expired reports whether a message that expires at the tick given has done
 // so; 0 never does.
 func Expired(at, now wheel.Tick) bool { return at != 0 && at <= now }
+
+// LastID is the packet id given out last, 0 before the first.
+func (s *Session) LastID() uint16 { return s.lastID }

@@ -16,7 +16,7 @@ func TestSizes(t *testing.T) {
 		name      string
 		size, max uintptr
 	}{
-		{"Session", unsafe.Sizeof(Session{}), 96},
+		{"Session", unsafe.Sizeof(Session{}), 72},
 		{"Subscription", unsafe.Sizeof(Subscription{}), 24},
 		{"Delivery", unsafe.Sizeof(Delivery{}), 40},
 		{"slot", unsafe.Sizeof(slot{}), 48},

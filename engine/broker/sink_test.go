@@ -1,0 +1,22 @@
+package broker
+
+import "github.com/wicketmq/wicket/engine/wheel"
+
+// sinkLink is a link whose peer reads everything at once; bytes is what it
+// has been sent.
+type sinkLink struct {
+	out    []byte
+	bytes  int
+	closed bool
+}
+
+func (l *sinkLink) Out() []byte { return l.out }
+func (l *sinkLink) SetOut(b []byte) {
+	l.bytes += len(b)
+	l.out = b[:0]
+}
+func (l *sinkLink) Unsent() int    { return 0 }
+func (l *sinkLink) Pause()         {}
+func (l *sinkLink) Resume()        {}
+func (l *sinkLink) Arm(wheel.Tick) {}
+func (l *sinkLink) Close(string)   { l.closed = true }
