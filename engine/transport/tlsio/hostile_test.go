@@ -49,6 +49,29 @@ func TestSniff(t *testing.T) {
 	}
 }
 
+// A chain of many records goes through: as many bytes as crypto/tls takes.
+func TestLargeChain(t *testing.T) {
+	perVersion(t, func(t *testing.T, version uint16) {
+		client := clientConfig()
+		chain := testCertificate()
+		for range 300 {
+			chain.Certificate = append(chain.Certificate, chain.Certificate[0])
+		}
+		client.Certificates = []tls.Certificate{chain}
+		c, tc, p := open(t, mutualConfig(version), client)
+		if n := len(c.State().PeerCertificates); n != 301 {
+			t.Fatalf("%d certificates", n)
+		}
+		c.Forget()
+		if _, err := tc.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := readAll(c, p.written(), 10, 10); string(got) != "x" || err != nil {
+			t.Fatalf("read %q, %v", got, err)
+		}
+	})
+}
+
 func TestFloodDuringTheHandshake(t *testing.T) {
 	c := stalled(t, nil)
 	done := make(chan error, 1)
@@ -234,7 +257,8 @@ func TestForbiddenInTheDataPhase(t *testing.T) {
 func FuzzHandshake(f *testing.F) {
 	h := hello(f)
 	f.Add(h, uint16(100))
-	f.Add(append(splitRecord(bytes.Clone(h)), 20, 3, 3, 0, 1, 1), uint16(1000))
+	split, _ := splitRecord(bytes.Clone(h))
+	f.Add(append(split, 20, 3, 3, 0, 1, 1), uint16(1000))
 	f.Add([]byte("\x10\x0c\x00\x04MQTT"), uint16(1))
 	f.Add([]byte("\x16\x03\x01\x00\x04\x01\x00\x00\x00"), uint16(3))
 	cfg := mutualConfig(tls.VersionTLS13)
@@ -268,8 +292,15 @@ func FuzzSplit(f *testing.F) {
 			}
 			return append(all, b...)
 		}
-		if split := splitRecord(bytes.Clone(b)); !bytes.Equal(payload(split), payload(b)) {
+		split, more := splitRecord(bytes.Clone(b))
+		if !bytes.Equal(payload(split), payload(b)) {
 			t.Fatalf("%x became %x", b, split)
+		}
+		for range more {
+			if !wholeRecord(split) {
+				t.Fatalf("fewer than %d records in %x", more, split)
+			}
+			split = split[recordLength(split):]
 		}
 	})
 }
