@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/wicketmq/wicket/engine/auth"
@@ -148,6 +149,7 @@ func TestFaults(t *testing.T) {
 		{"junk", FaultMalformed},
 	} {
 		t.Run(tc.client, func(t *testing.T) {
+			t.Parallel()
 			slice := 30 * time.Second // overflowing the stack takes a while
 			if tc.kind == FaultDeadline {
 				slice = 50 * time.Millisecond
@@ -250,19 +252,22 @@ func TestFlood(t *testing.T) {
 func TestBreaker(t *testing.T) {
 	for _, policy := range []auth.Decision{auth.Deny, auth.Next} {
 		t.Run(policyText(policy), func(t *testing.T) {
-			p := open(t, newHost(t, HostOptions{}), Options{Workers: 2, OnError: policy})
-			for range 200 {
-				if v := answer(t, p, "unreachable"); v.Decision != policy {
-					t.Fatalf("%+v", v)
+			synctest.Test(t, func(t *testing.T) {
+				p := open(t, newHost(t, HostOptions{}), Options{Workers: 2, OnError: policy})
+				for range 200 { // a hundred a second
+					if v := <-ask(p, "unreachable"); v.Decision != policy {
+						t.Fatalf("%+v", v)
+					}
+					time.Sleep(10 * time.Millisecond)
 				}
-			}
-			s := p.Stats()
-			if s.Breaker != BreakerOpen || s.Faults[FaultAbort] < breakerFailures || s.Faults[FaultAbort] > 20 || s.Rejected < 150 {
-				t.Errorf("%+v", s)
-			}
-			until(t, "closed again", func() bool {
-				answer(t, p, "allow")
-				return p.Stats().Breaker == BreakerClosed
+				s := p.Stats()
+				if s.Breaker != BreakerOpen || s.Faults[FaultAbort] > 10 || s.Rejected < 150 {
+					t.Errorf("%+v", s)
+				}
+				time.Sleep(breakerLongest)
+				if v := <-ask(p, "allow"); v.Decision != auth.Allow || p.Stats().Breaker != BreakerClosed {
+					t.Errorf("%+v, breaker %v", v, p.Stats().Breaker)
+				}
 			})
 		})
 	}

@@ -57,7 +57,7 @@ func askAs(p *Plugin, user string) <-chan auth.Verdict {
 
 // TestGoGuest runs a guest of the Go SDK on the real host.
 func TestGoGuest(t *testing.T) {
-	h := newHost(t, HostOptions{})
+	h := newHost(t, HostOptions{CacheDir: goCache})
 	p := open(t, h, Options{Workers: 2, Module: goGuest(t), Limits: Limits{AuthenticateSlice: time.Second, AuthorizeSlice: time.Second}})
 	for _, tc := range []struct {
 		user string
@@ -93,7 +93,7 @@ func TestGoGuest(t *testing.T) {
 // goroutines of the guest; on our side there are none.
 func TestGoGuestPending(t *testing.T) {
 	release := make(chan struct{})
-	h := newHost(t, HostOptions{HashWorkers: 1, Verify: func(string, []byte) (bool, error) { <-release; return true, nil }})
+	h := newHost(t, HostOptions{CacheDir: goCache, HashWorkers: 1, Verify: func(string, []byte) (bool, error) { <-release; return true, nil }})
 	p := open(t, h, Options{Workers: 1, Module: goGuest(t), Limits: Limits{AuthenticateSlice: time.Second, Wall: time.Minute}})
 	wait(t, askAs(p, "allow"))
 	before := runtime.NumGoroutine()
@@ -115,7 +115,7 @@ func TestGoGuestPending(t *testing.T) {
 
 // TestGoGuestRefusesConfig: the guest's own words reach the operator.
 func TestGoGuestRefusesConfig(t *testing.T) {
-	_, err := newHost(t, HostOptions{}).Open(context.Background(), Options{
+	_, err := newHost(t, HostOptions{CacheDir: goCache}).Open(context.Background(), Options{
 		Name: "broken", Module: goGuest(t), Grants: []string{GrantPassword},
 	})
 	if err == nil || err.Error() != `cannot load plugin "broken": it refused its configuration: this plugin is broken` {

@@ -32,7 +32,20 @@ func guest(t testing.TB, name string) []byte {
 	return b
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// goCache keeps the compiled Go guest from test to test.
+var goCache string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "wicket-cache")
+	if err != nil {
+		panic(err)
+	}
+	goCache = filepath.Join(dir, "cache")
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
 
 // newHost returns a host whose only valid password is "right".
 func newHost(t testing.TB, o HostOptions) *Host {
