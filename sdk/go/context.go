@@ -1,10 +1,6 @@
 package wicket
 
-import (
-	"errors"
-
-	"github.com/wicketmq/wicket/sdk/go/wire"
-)
+import "errors"
 
 // Context is one request under way: what a handler asks the broker about it.
 // It is of no use after the handler has returned.
@@ -75,7 +71,7 @@ type Host interface {
 
 // TestContext returns a Context that asks h, for tests of handlers with go
 // test on the host.
-func TestContext(h Host) *Context { return &Context{fake: h} }
+func TestContext(h Host) *Context { return &Context{req: 1, fake: h} }
 
 // Debug writes a line to the broker's log. The broker limits the rate.
 func Debug(text string) { log(0, text) }
@@ -88,26 +84,3 @@ func Warn(text string) { log(2, text) }
 
 // Error writes a line to the broker's log.
 func Error(text string) { log(3, text) }
-
-// statusError is the error of an asynchronous call that ended with status.
-func statusError(status wire.Status, payload []byte) error {
-	switch status {
-	case wire.Timeout:
-		return ErrTimeout
-	case wire.Refused:
-		return ErrBusy
-	case wire.Malformed:
-		return ErrMalformed
-	case wire.Failed:
-		if len(payload) > 0 {
-			return &failure{string(payload)}
-		}
-	}
-	return ErrFailed
-}
-
-// failure is an ErrFailed with the broker's sentence.
-type failure struct{ text string }
-
-func (f *failure) Error() string { return ErrFailed.Error() + ": " + f.text }
-func (f *failure) Unwrap() error { return ErrFailed }

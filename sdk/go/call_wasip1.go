@@ -1,0 +1,96 @@
+//go:build wasip1
+
+package wicket
+
+import (
+	"unsafe"
+
+	"github.com/wicketmq/wicket/sdk/go/wire"
+)
+
+// call is a host call that a goroutine waits for.
+type call struct {
+	done    chan struct{}
+	status  wire.Status
+	payload []byte
+}
+
+//go:wasmexport wicket_completed
+func exportCompleted(id int64, status int32, ptr unsafe.Pointer, size int32) {
+	payload, ok := take(ptr, size)
+	c := calls[id]
+	if c == nil {
+		return
+	}
+	delete(calls, id)
+	c.status, c.payload = wire.Status(status), payload
+	if !ok {
+		c.status = wire.Failed
+	}
+	close(c.done)
+	pump(nil)
+}
+
+// await parks the calling goroutine until the host has completed call id.
+func await(id int64) (wire.Status, []byte) {
+	c := &call{done: make(chan struct{})}
+	calls[id] = c
+	progress++
+	<-c.done
+	return c.status, c.payload
+}
+
+// startError is the error of an import that returned id instead of starting
+// a call.
+func startError(id int64) error {
+	switch id {
+	case -1:
+		return ErrNotGranted
+	case -2:
+		return ErrBusy
+	case -3:
+		return ErrMalformed
+	}
+	return ErrFailed
+}
+
+func (c *Context) verifyPassword(hash string, password []byte) (bool, error) {
+	ask := wire.PasswordVerify{Hash: hash, Password: password}
+	output = ask.Append(output[:0])
+	id := hostPasswordVerify(c.req, unsafe.Pointer(unsafe.SliceData(output)), uint32(len(output)))
+	clear(output)
+	if id <= 0 {
+		return false, startError(id)
+	}
+	switch status, payload := await(id); status {
+	case wire.OK:
+		return true, nil
+	case wire.Mismatch:
+		return false, nil
+	default:
+		return false, statusError(status, payload)
+	}
+}
+
+// statusError is the error of an asynchronous call that ended with status.
+func statusError(status wire.Status, payload []byte) error {
+	switch status {
+	case wire.Timeout:
+		return ErrTimeout
+	case wire.Refused:
+		return ErrBusy
+	case wire.Malformed:
+		return ErrMalformed
+	case wire.Failed:
+		if len(payload) > 0 {
+			return &failure{string(payload)}
+		}
+	}
+	return ErrFailed
+}
+
+// failure is an ErrFailed with the broker's sentence.
+type failure struct{ text string }
+
+func (f *failure) Error() string { return ErrFailed.Error() + ": " + f.text }
+func (f *failure) Unwrap() error { return ErrFailed }

@@ -1,0 +1,170 @@
+package wire_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/wicketmq/wicket/sdk/go/wire"
+	"github.com/wicketmq/wicket/sdk/tck"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+type message interface {
+	Decode([]byte) error
+	Append([]byte) []byte
+}
+
+// golden are the messages of the kit, by file name.
+var golden = map[string]message{
+	"load-minimal": &wire.Load{Plugin: "door"},
+	"load-files": &wire.Load{
+		Plugin: "password", Config: `{"users_file":"users"}`, Features: 1, ABIMinor: 0,
+		Files: []wire.File{
+			{Key: "users_file", Path: "etc/users", Content: []byte("alice:$7$1$a$b\n")},
+			{Key: "empty_file", Path: "/dev/null"},
+			{Key: "long_file", Path: "long", Content: bytes.Repeat([]byte{0, 0xff}, 150)},
+		},
+	},
+	"authenticate-empty": &wire.Authenticate{},
+	"authenticate-plain": &wire.Authenticate{
+		ClientID: "sensor-1", Username: "alice", HasUsername: true, Password: []byte("pä\x00ss"), HasPassword: true,
+		Protocol: 4, CleanStart: true, KeepAlive: 60, Listener: "tcp:default", Transport: "tcp", Peer: "[2001:db8::7]:51234",
+	},
+	"authenticate-full": &wire.Authenticate{
+		ClientID: "sensor-17", Username: "", HasUsername: true, Password: nil, HasPassword: true, Protocol: 5,
+		KeepAlive: 65535, SessionExpiry: 4294967295, Listener: "tls:default", Transport: "wss", Peer: "192.0.2.7:51234",
+		Proxy: &wire.Proxy{Version: 2, Source: "198.51.100.9:4000", Destination: "192.0.2.1:8883", CommonName: "edge", Verified: true},
+		TLS: &wire.TLS{
+			Version: "TLS 1.3", Suite: "TLS_AES_128_GCM_SHA256", SNI: "broker.example.com", ALPN: "mqtt", Resumed: true,
+			PSKIdentity: "psk-17", CertificatePresented: true, CertificateVerified: true, CommonName: "sensor-17",
+			Subject: "CN=sensor-17,O=Example,C=DE", SAN: []string{"dns:sensor-17.example.com", "", "ip:192.0.2.7"},
+			Fingerprint: strings.Repeat("e3b0c442", 8), Serial: "01ff",
+		},
+		Mapped:     []wire.Property{{Key: "site", Value: "7"}, {Key: "empty"}},
+		AuthMethod: "SCRAM-SHA-256", AuthData: []byte("n,,n=user,r=nonce"),
+		Will:           &wire.Will{Topic: "state/sensor-17", QoS: 2, Retain: true},
+		UserProperties: []wire.Property{{Key: "a", Value: "1"}, {Key: "a", Value: "2"}, {}},
+	},
+	"authorize-publish": &wire.Authorize{
+		ClientID: "sensor-1", Username: "alice", Action: wire.Publish, Listener: "tcp:default", Peer: "192.0.2.7:51234",
+		Topics: []wire.Topic{{Topic: "devices/sensor-1/state", QoS: 1, Retain: true}},
+	},
+	"authorize-subscribe": &wire.Authorize{
+		ClientID: "sensor-1", Attributes: []wire.Property{{Key: "site", Value: "7"}}, Action: wire.Subscribe,
+		Topics: []wire.Topic{{Topic: "a/+/#"}, {Topic: "jobs", QoS: 2, Share: "workers"}, {Topic: "b"}},
+	},
+	"decision-denied": &wire.Decision{Reason: 0x86, ReasonText: "wrong password"},
+	"decision-full": &wire.Decision{
+		Superuser: true, Default: wire.Next, TTL: -1, ExpireAt: 4102444800, Username: "alice@example.com", ClientID: "assigned-1",
+		Rules: []wire.Rule{
+			{Permit: true, Actions: wire.Publish, Filter: "devices/${clientid}/#", QoS: 0b011, Retain: wire.RetainNever},
+			{Permit: true, Actions: wire.Subscribe, Filter: "all/#", Exact: true},
+			{Filter: "#"},
+		},
+		Attributes: []wire.Property{{Key: "site", Value: "7"}}, UserProperties: []wire.Property{{Key: "welcome", Value: "yes"}},
+		AuthData: []byte{0, 1, 2}, Limits: &wire.Limits{MaxPacketSize: 65536, MaxInflight: 20, MaxSubscriptions: 5}, Mountpoint: "tenant/7/",
+	},
+	"decision-codes":           &wire.Decision{Codes: []uint32{wire.Allow, wire.Deny, wire.Next}, TTL: 60000},
+	"password_verify-argon2id": &wire.PasswordVerify{Hash: "$argon2id$v=19$m=4096,t=2,p=2$c29tZXNhbHQxMjM0$uDG7ZtIgYNv8EfB5XpzgVuThKWaN31mXCx7mpP4Bnb4", Password: []byte("correct horse")},
+}
+
+// unknown is what a later minor version might add to any message: a varint, a
+// fixed64, a string and a fixed32 in fields 500 to 503.
+const unknown = "\xa0\x1f\x96\x01" + "\xa9\x1f12345678" + "\xb2\x1f\x03new" + "\xbd\x1f1234"
+
+var malformed = map[string]string{
+	"authenticate-bad-length": "\x0a\x05abc",
+	"authenticate-bad-varint": "\x20\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02",
+	"authenticate-bad-type":   "\x22\x01a",
+	"authenticate-bad-group":  "\x0b\x0c",
+	"decision-bad-rule":       "\x22\x02\x1a\x05",
+	"authorize-bad-key":       "\x00\x00",
+}
+
+func newMessage(t *testing.T, file string) message {
+	t.Helper()
+	kind, _, _ := strings.Cut(file, "-")
+	switch kind {
+	case "load":
+		return new(wire.Load)
+	case "authenticate":
+		return new(wire.Authenticate)
+	case "authorize":
+		return new(wire.Authorize)
+	case "decision":
+		return new(wire.Decision)
+	case "password_verify":
+		return new(wire.PasswordVerify)
+	}
+	t.Fatalf("%s: no such kind", file)
+	return nil
+}
+
+func TestGolden(t *testing.T) {
+	if *update {
+		writeGolden(t)
+		return
+	}
+	names, err := fs.Glob(tck.Golden, "golden/*.bin")
+	if err != nil || len(names) != len(golden)*2+len(malformed) {
+		t.Fatalf("%d golden files, %v", len(names), err)
+	}
+	for _, file := range names {
+		bin, err := tck.Golden.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(path.Base(file), ".bin")
+		got := newMessage(t, name)
+		err = got.Decode(bin)
+		twin, jsonErr := tck.Golden.ReadFile("golden/" + name + ".json")
+		if jsonErr != nil {
+			if !errors.Is(err, wire.ErrMalformed) {
+				t.Errorf("%s: %v, want a malformed message", name, err)
+			}
+			continue
+		}
+		want := newMessage(t, name)
+		if err := json.Unmarshal(twin, want); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v\n got %+v\nwant %+v", name, err, got, want)
+		}
+		if !strings.HasSuffix(name, "-unknown") && !bytes.Equal(want.Append(nil), bin) {
+			t.Errorf("%s: written as %x", name, want.Append(nil))
+		}
+	}
+}
+
+func writeGolden(t *testing.T) {
+	write := func(name string, content []byte) {
+		if err := os.WriteFile(filepath.Join("../../tck/golden", name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, m := range golden {
+		twin, err := json.MarshalIndent(m, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		bin := m.Append(nil)
+		write(name+".bin", bin)
+		write(name+".json", append(twin, '\n'))
+		write(name+"-unknown.bin", append([]byte(unknown), append(bin, unknown...)...))
+		write(name+"-unknown.json", append(twin, '\n'))
+	}
+	for name, bin := range malformed {
+		write(name+".bin", []byte(bin))
+	}
+}
