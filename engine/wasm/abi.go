@@ -81,7 +81,7 @@ var grants = map[string]uint64{
 // imported describes one function of module "wicket".
 type imported struct {
 	signature string
-	grant     string // capability that offers it, or empty for all guests
+	grant     string // capability that offers it, or empty for all guests; its outcome comes by wicket_completed
 }
 
 // imports lists every function of module "wicket" with its signature.

@@ -83,6 +83,13 @@ func (m *module) checkExports() (errs []error) {
 				name, m.signature(have.index), abiMajor, want.signature))
 		}
 	}
+	_, completed := m.exports[exportCompleted]
+	for i := range m.imports {
+		if e := &m.imports[i]; e.module == moduleWicket && imports[e.name].grant != "" && !completed {
+			errs = append(errs, fmt.Errorf("the module imports %s.%s but does not export %s%s, which its outcome is given to",
+				e.module, e.name, exportCompleted, exports[exportCompleted].signature))
+		}
+	}
 	return errs
 }
 
@@ -146,7 +153,7 @@ func (m *module) checkTables(limit uint32) error {
 func (m *module) checkMemory(plugin string, pages uint32) error {
 	for _, mem := range m.memories {
 		if mem.min > pages {
-			return fmt.Errorf("the module wants %d KiB of memory to start; the limit is %d KiB (`plugins.%s.limits.memory`)",
+			return fmt.Errorf("the module wants %d KiB of memory to start; the limit is %d KiB (`plugins.%s.memory`)",
 				uint64(mem.min)*64, uint64(pages)*64, plugin)
 		}
 	}

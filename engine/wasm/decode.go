@@ -61,10 +61,23 @@ func (f *fields) next() bool {
 		if f.err == nil {
 			f.str, f.text = f.text[:n], f.text[n:]
 		}
+	case wireFixed64:
+		f.skip(8)
+	case wireFixed32:
+		f.skip(4)
 	default:
 		f.err = errMessage
 	}
 	return f.err == nil
+}
+
+// skip passes over a field of a wire type that no known field has.
+func (f *fields) skip(n int) {
+	if len(f.text) < n {
+		f.err = errMessage
+		return
+	}
+	f.text = f.text[n:]
 }
 
 func (f *fields) varint() uint64 {
@@ -167,6 +180,9 @@ func decodeDecision(code int32, text string, items int) (auth.Verdict, error) {
 	f := fields{text: text}
 	for f.next() {
 		f.decision(&v)
+	}
+	if items == 0 {
+		v.Items = nil // codes mean nothing to an Authenticate
 	}
 	if f.err == nil && len(v.Items) > 0 && len(v.Items) != items {
 		f.fail("decision has %d codes for %d topics", len(v.Items), items)

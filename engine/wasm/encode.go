@@ -13,10 +13,13 @@ import (
 // length 0, so that a message that fits is written in place; one that does
 // not ends up in a slice of its own.
 
-// Wire types of the protobuf encoding; the ABI uses no others.
+// Wire types of the protobuf encoding. The ABI uses the first two; fields of
+// the others are skipped.
 const (
-	wireVarint = 0
-	wireBytes  = 2
+	wireVarint  = 0
+	wireBytes   = 2
+	wireFixed64 = 1
+	wireFixed32 = 5
 )
 
 func appendTag(b []byte, field, wire int) []byte {

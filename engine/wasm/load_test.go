@@ -120,6 +120,8 @@ func TestRefused(t *testing.T) {
 			[]string{"wicket.features as () -> i32", "expected () -> i64"}},
 		{"WASI signature", pluginModule().imports(importFunc(moduleWASI, "proc_exit", 3)).bytes(),
 			[]string{"proc_exit as () -> ()", "expected (i32) -> ()"}},
+		{"no completion", pluginModule().imports(importFunc("wicket", "features", 0)).add(sectionImport, importFunc("wicket", "password_verify", 0)).bytes(),
+			[]string{"does not export wicket_completed(i64, i32, i32, i32) -> ()"}},
 		{"imported memory", pluginModule().add(sectionImport, cat(text("wicket"), text("memory"), []byte{kindMemory, 0, 1})).bytes(),
 			[]string{"imports the memory"}},
 		{"imported table", pluginModule().add(sectionImport, cat(text("env"), text("t"), []byte{kindTable, 0x70, 0, 1})).bytes(),
@@ -133,7 +135,7 @@ func TestRefused(t *testing.T) {
 		{"too many tables", pluginModule().add(sectionTable, many(17, []byte{0x70, 0, 0})...).bytes(),
 			[]string{"17 tables"}},
 		{"huge memory", pluginModule().add(sectionMemory, cat([]byte{0}, uv(2000))).bytes(),
-			[]string{"128000 KiB", "plugins.p.limits.memory"}},
+			[]string{"128000 KiB", "plugins.p.memory"}},
 		{"shared memory", pluginModule().add(sectionMemory, []byte{3, 1, 1}).bytes(), []string{"threads"}},
 		{"two memories", pluginModule().add(sectionMemory, []byte{0, 1}, []byte{0, 1}).bytes(), []string{"2 memories"}},
 		{"globals", pluginModule().add(sectionGlobal, many(10_000, []byte{0x7f, 0, 0x41, 0, 0x0b})...).bytes(),
@@ -180,7 +182,7 @@ func TestOptionsRefused(t *testing.T) {
 		"name":     {Options{}, "no name"},
 		"allow":    {Options{Name: "p", OnError: auth.Allow}, "deny or next"},
 		"grant":    {Options{Name: "p", Grants: []string{"root"}}, `unknown grant "root"; there is password`},
-		"workers":  {Options{Name: "p", Workers: 1000}, "1000 workers"},
+		"workers":  {Options{Name: "p", Workers: 2000}, "2000 workers"},
 		"file":     {Options{Name: "p", Path: "testdata/absent.wasm"}, "absent.wasm"},
 		"no grant": {Options{Name: "door", Path: "testdata/behave.wasm"}, "wicket.password_verify, which is not granted; add `plugins.door.grants: [password]`"},
 	} {
@@ -213,6 +215,12 @@ func TestLoadMessage(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%q", err)
 	}
+}
+
+// TestMemoryMaximum: a module may declare more memory than it gets.
+func TestMemoryMaximum(t *testing.T) {
+	m := pluginModule().add(sectionMemory, cat([]byte{1, 1}, uv(65536))).bytes()
+	open(t, newHost(t, HostOptions{}), Options{Module: m, Limits: Limits{MemoryPages: 16}})
 }
 
 func TestLogWhileStarting(t *testing.T) {

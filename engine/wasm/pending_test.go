@@ -109,7 +109,73 @@ func TestStormServed(t *testing.T) {
 	}
 }
 
-// TestWall: a request that the guest never answers is denied at the deadline;
+// TestHandOver: requests queued behind one that costs its worker the instance
+// are served by another worker.
+func TestHandOver(t *testing.T) {
+	p := open(t, newHost(t, HostOptions{}), Options{Workers: 2, Limits: Limits{AuthenticateSlice: 100 * time.Millisecond}})
+	culprit := ask(p, "loop")
+	until(t, "it runs", func() bool { return p.Stats().Queued == 0 })
+	var answers []<-chan auth.Verdict
+	for range 200 {
+		answers = append(answers, ask(p, "allow"))
+	}
+	denied(t, wait(t, culprit), mqtt.ServerUnavailable)
+	for _, c := range answers {
+		if v := wait(t, c); v.Decision != auth.Allow {
+			t.Fatalf("%+v", v)
+		}
+	}
+}
+
+// TestReload swaps the plugin again and again under load: every request is
+// answered once, by the old or the new one, or told to try again.
+func TestReload(t *testing.T) {
+	h := newHost(t, HostOptions{})
+	var cur atomic.Pointer[Plugin]
+	cur.Store(open(t, h, Options{Workers: 2}))
+	stop := make(chan struct{})
+	var asked, answered, late atomic.Int64
+	var wg sync.WaitGroup
+	for n := range 4 {
+		client := []string{"allow", "verify", "rules", "allow"}[n]
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				asked.Add(1)
+				c := make(chan struct{})
+				cur.Load().Authenticate(&auth.Request{ClientID: client}, func(v auth.Verdict) {
+					answered.Add(1)
+					switch {
+					case v.Decision == auth.Allow:
+					case v.Reason == mqtt.ServerUnavailable:
+						late.Add(1)
+					default:
+						t.Errorf("%s: %+v", client, v)
+					}
+					close(c) // panics when called twice
+				})
+				<-c
+			}
+		})
+	}
+	for range 30 {
+		old := cur.Swap(open(t, h, Options{Workers: 2}))
+		if err := old.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	if asked.Load() != answered.Load() || late.Load() > asked.Load()/100+30 {
+		t.Errorf("%d asked, %d answered, %d of them too late", asked.Load(), answered.Load(), late.Load())
+	}
+}
+
+// TestWall: a request that the guest never answers is answered by policy at the deadline;
 // an answer after that is ignored.
 func TestWall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

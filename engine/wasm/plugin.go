@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wicketmq/wicket/engine/auth"
 )
@@ -166,16 +167,19 @@ func (h *Host) newPlugin(o *Options) (*Plugin, error) {
 }
 
 func (p *Plugin) open(ctx context.Context, o *Options) error {
+	fail := func(err error) error {
+		return fmt.Errorf("cannot open plugin %q (%s): %w", p.name, orElse(o.Path, "no file"), err)
+	}
 	binary, err := readModule(o.Path, o.Module, p.limits.ModuleSize)
 	if err != nil {
-		return fmt.Errorf("cannot open plugin %q: %w", p.name, err)
+		return fail(err)
 	}
 	m, err := scan(binary)
 	if err != nil {
-		return fmt.Errorf("cannot open plugin %q: the module %w", p.name, err)
+		return fail(fmt.Errorf("the module %w", err))
 	}
 	if err := p.compile(ctx, m, binary); err != nil {
-		return fmt.Errorf("cannot open plugin %q: %w", p.name, err)
+		return fail(err)
 	}
 	_, p.hears[auth.Authentication] = m.exports[exportAuthenticate]
 	_, p.hears[auth.Authorization] = m.exports[exportAuthorize]
@@ -243,12 +247,17 @@ func (p *Plugin) compileWith(ctx context.Context, m *module, binary []byte, cach
 	if err := m.check(p.name, p.limits, p.features, wasi); err != nil {
 		return refusal{err}
 	}
-	p.compiled, err = p.runtime.CompileModule(ctx, binary)
+	p.compiled, err = p.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, compileWorkers()), binary)
 	if err != nil {
 		return fmt.Errorf("cannot compile the module: %w", err)
 	}
 	return nil
 }
+
+// compileWorkers leaves half of the processors to those who are served while
+// a plugin is reloaded. With more than one worker the engine also looks at the
+// context between functions.
+func compileWorkers() int { return max(2, runtime.GOMAXPROCS(0)/2) }
 
 // startAll starts the workers' instances: the first alone, since it finds
 // what is wrong, the others at once.

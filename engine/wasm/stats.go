@@ -41,7 +41,7 @@ type Stats struct {
 
 	Failed   uint64 // requests answered by OnError because the guest failed
 	Rejected uint64 // requests answered by OnError because the breaker was open
-	Expired  uint64 // requests denied at the wall deadline
+	Expired  uint64 // requests answered by OnError at the wall deadline
 	Busy     uint64 // requests denied because a queue was full
 	Ignored  uint64 // resolves and host calls for requests that are over or foreign
 

@@ -112,6 +112,8 @@ func TestDecision(t *testing.T) {
 		{name: "limits", text: "\x6a\x09\x08\x64\x10\xff\xff\xff\x7f\x18\x07", want: auth.Verdict{
 			Limits: auth.Limits{MaxPacketSize: 100, MaxInflight: 65535, MaxSubscriptions: 7}}},
 		{name: "codes", items: 3, text: "\x78\x00\x78\x01\x78\x02", want: auth.Verdict{Items: []auth.Decision{auth.Deny, auth.Allow, auth.Next}}},
+		{name: "codes for a connect", text: "\x78\x01", want: auth.Verdict{}},
+		{name: "unknown fixed fields", text: "\xa1\x06\x01\x02\x03\x04\x05\x06\x07\x08\xa5\x06\x01\x02\x03\x04\x18\x01", want: auth.Verdict{Superuser: true}},
 		{name: "unknown fields", text: "\xa2\x06\x01x\xa0\x06\x05\x62\x01a\x72\x00", want: auth.Verdict{}},
 
 		{name: "cut tag", text: "\x80", err: "malformed"},
@@ -120,7 +122,9 @@ func TestDecision(t *testing.T) {
 		{name: "cut string", text: "\x12\x05abc", err: "malformed"},
 		{name: "huge string", text: "\x12\xff\xff\xff\xff\xff\xff\xff\xff\x7f", err: "malformed"},
 		{name: "field 0", text: "\x00\x00", err: "malformed"},
-		{name: "fixed64", text: "\x09\x00\x00\x00\x00\x00\x00\x00\x00", err: "malformed"},
+		{name: "known field as fixed64", text: "\x09\x00\x00\x00\x00\x00\x00\x00\x00", err: "malformed"},
+		{name: "cut fixed64", text: "\xa1\x06\x00\x00\x00\x00\x00\x00\x00", err: "malformed"},
+		{name: "cut fixed32", text: "\xa5\x06\x00\x00\x00", err: "malformed"},
 		{name: "group", text: "\x0b\x0c", err: "malformed"},
 		{name: "number for string", text: "\x10\x01", err: "malformed"},
 		{name: "string for number", text: "\x0a\x01x", err: "malformed"},
@@ -138,7 +142,6 @@ func TestDecision(t *testing.T) {
 		{name: "many properties", text: strings.Repeat("\x5a\x00", maxProperties+1), err: "more than 64 times"},
 		{name: "code of pending", items: 1, text: "\x78\x03", err: "field 15 is 3"},
 		{name: "too few codes", items: 2, text: "\x78\x01", err: "1 codes for 2 topics"},
-		{name: "codes for a connect", text: "\x78\x01", err: "1 codes for 0 topics"},
 		{name: "mountpoint", text: "\x72\x01t", err: "does not have"},
 	} {
 		got, err := decodeDecision(tc.code, tc.text, tc.items)

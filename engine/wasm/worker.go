@@ -24,7 +24,7 @@ const unloadSlice = 100 * time.Millisecond
 const workerBits = 48
 
 // maxWorkers is the most workers a plugin may have.
-const maxWorkers = 256
+const maxWorkers = 1024
 
 // worker owns one instance of a plugin and all requests given to it. While a
 // grown instance is being replaced it owns two: the old one finishes what it
@@ -253,7 +253,7 @@ func (w *worker) fail(r *request) {
 	w.answer(r, w.p.onError(r.question()))
 }
 
-// expire denies the requests whose time is up, asked or not.
+// expire answers by policy the requests whose time is up, asked or not.
 func (w *worker) expire(now time.Time) {
 	for {
 		r := w.due.first()
@@ -261,7 +261,7 @@ func (w *worker) expire(now time.Time) {
 			break
 		}
 		w.p.stats.expired.Add(1)
-		w.answer(r, unavailable(r.question()))
+		w.answer(r, w.p.onError(r.question()))
 	}
 	for len(w.ready) > 0 && w.ready[0].answered {
 		w.take()
