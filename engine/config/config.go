@@ -69,7 +69,7 @@ type TLS struct {
 // Plugin is one WebAssembly module and the box it runs in.
 type Plugin struct {
 	File       string         `key:"file" required:"true" path:"plugin" doc:"Path of a .wasm file, or builtin:NAME for one that comes with the broker."`
-	Config     map[string]any `key:"config" doc:"Settings of the plugin itself, handed over as they are; its own documentation names them."`
+	Config     map[string]any `key:"config" doc:"Settings of the plugin itself, handed over as they are; its own documentation names them. The value of a key that ends in _file is a file, whose content is handed over too."`
 	Grants     []Grant        `key:"grants" doc:"Host functions beyond the basic ones that the plugin may import; a module that imports another is refused at load. A builtin plugin has those it needs."`
 	Workers    int            `key:"workers" default:"0" min:"0" max:"1024" doc:"Instances that run side by side; 0 means one for each CPU."`
 	Memory     ByteSize       `key:"memory" default:"64MB" min:"1MB" max:"4GB" doc:"Most linear memory of one instance."`

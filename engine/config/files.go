@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,14 +14,36 @@ import (
 
 // CheckFiles tries to open every file that the configuration names, secrets
 // included, and lists those that cannot be read. What is in them is checked
-// by the packages that use them.
+// by the packages that use them. Files of the built-in configuration are made
+// by the broker itself.
 func CheckFiles(cfg *Config, report *Report) []Problem {
 	var out []Problem
-	check := func(path []string, name string) {
-		if err := readable(name); err != nil {
-			out = append(out, Problem{originOf(report.origins, path), JoinKey(path...), err.Error()})
+	for _, n := range namedFiles(cfg) {
+		origin := originOf(report.origins, n.path)
+		if origin.Base {
+			continue
+		}
+		if err := readable(n.name); err != nil {
+			out = append(out, Problem{origin, JoinKey(n.path...), err.Error()})
 		}
 	}
+	sortProblems(out)
+	return out
+}
+
+// namedFile is a file that a configuration names, and the key that does.
+type namedFile struct {
+	path []string
+	name string
+}
+
+// fileSuffix ends the settings of a plugin whose values are files.
+const fileSuffix = "_file"
+
+// namedFiles lists the files in the order of their keys.
+func namedFiles(cfg *Config) []namedFile {
+	var out []namedFile
+	check := func(path []string, name string) { out = append(out, namedFile{path, name}) }
 	values(reflect.ValueOf(cfg).Elem(), schema(), nil, func(path []string, f *field, v reflect.Value) {
 		switch {
 		case f.typ == secretType:
@@ -29,9 +53,19 @@ func CheckFiles(cfg *Config, report *Report) []Problem {
 		case f.path == "file" && v.String() != "",
 			f.path == "plugin" && !strings.HasPrefix(v.String(), BuiltinPrefix):
 			check(path, v.String())
+		case f.kind == free:
+			dir := cfg.Plugins[path[len(path)-2]].Dir
+			tree := v.Interface().(map[string]any)
+			for _, key := range slices.Sorted(maps.Keys(tree)) {
+				if name, ok := tree[key].(string); ok && strings.HasSuffix(key, fileSuffix) && name != "" {
+					if !filepath.IsAbs(name) {
+						name = filepath.Join(dir, name)
+					}
+					check(below(path, key), name)
+				}
+			}
 		}
 	})
-	sortProblems(out)
 	return out
 }
 

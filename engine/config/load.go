@@ -45,7 +45,10 @@ type Override struct {
 type Report struct {
 	Warnings []Problem
 	origins  map[string]Origin
-	digest   digest // of the files as they were read
+	digest   digest   // of the files as they were read
+	named    []string // files that the configuration names
+	stamp    digest   // of their sizes and times, before anybody read them
+	missing  bool     // one of them was not there
 }
 
 // Origin returns where the value of a dotted key came from; it is the zero
@@ -86,6 +89,12 @@ func load(src Sources, read func(string) ([]byte, error)) (*Config, *Report, err
 		sortProblems(v.problems)
 		return nil, l.report, Errors(v.problems)
 	}
+	for _, n := range namedFiles(cfg) {
+		l.report.named = append(l.report.named, n.name)
+		_, err := os.Stat(n.name)
+		l.report.missing = l.report.missing || err != nil
+	}
+	l.report.stamp = stamp(l.report.named)
 	return cfg, l.report, nil
 }
 

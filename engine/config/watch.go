@@ -3,7 +3,10 @@ package config
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -14,12 +17,17 @@ import (
 // tools replace a file by renaming, and Kubernetes swaps a link beside it.
 // Should the notifications of the system fail, files are still looked at
 // every Poll. The content decides: a touch without a change does nothing.
+//
+// Files that the configuration names (certificates, keys, modules, settings
+// of plugins that end in _file) count as well, by their size and time.
 type Watcher struct {
 	Debounce time.Duration // quiet time before a change is read; 0 = 200 ms
 	Poll     time.Duration // 0 = 30 s
 
 	src    Sources
-	seen   digest
+	seen   digest   // of src.Files
+	named  []string // by the last good configuration
+	stamp  digest   // of named
 	onLoad func(*Config, *Report, error)
 	reload chan struct{}
 	events chan fsnotify.Event // tests send here in place of the system
@@ -30,7 +38,16 @@ type Watcher struct {
 // on the goroutine of Run. When its error is not nil, the configuration in use
 // stays.
 func NewWatcher(src Sources, loaded *Report, onLoad func(*Config, *Report, error)) *Watcher {
-	return &Watcher{src: src, seen: loaded.digest, onLoad: onLoad, reload: make(chan struct{}, 1)}
+	w := &Watcher{
+		src: src, seen: loaded.digest, named: loaded.named, stamp: loaded.stamp,
+		onLoad: onLoad, reload: make(chan struct{}, 1),
+	}
+	if loaded.missing {
+		// The broker made the file since, as it does at its first start, or
+		// it would not run: that is no change.
+		w.stamp = stamp(w.named)
+	}
+	return w
 }
 
 // Reload asks for a load even if no file changed (SIGHUP). It does not wait;
@@ -44,45 +61,63 @@ func (w *Watcher) Reload() {
 
 // Run watches until ctx ends. It must be called once.
 func (w *Watcher) Run(ctx context.Context) {
-	dirs := &directories{files: w.src.Files, Events: w.events, fake: w.events != nil}
+	dirs := &directories{Events: w.events, fake: w.events != nil}
 	defer dirs.close()
-	dirs.watch()
+	dirs.watch(w)
 
 	ticker := time.NewTicker(positive(w.Poll, 30*time.Second))
 	defer ticker.Stop()
 	debounce := positive(w.Debounce, 200*time.Millisecond)
 	quiet := time.NewTimer(0) // a change between the first Load and Run
 	defer quiet.Stop()
+	var restless time.Time // when the present run of events began, or zero
+	stir := func() {
+		if now := time.Now(); restless.IsZero() {
+			restless = now
+		} else if now.Sub(restless) > 10*debounce {
+			return // a directory that is never quiet
+		}
+		quiet.Reset(debounce)
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case _, ok := <-dirs.Events:
 			dirs.check(ok)
-			quiet.Reset(debounce)
+			stir()
 		case _, ok := <-dirs.Errors: // events may be lost: look at the files
 			dirs.check(ok)
-			quiet.Reset(debounce)
+			stir()
 		case <-ticker.C:
-			if fingerprint(w.src.Files) != w.seen {
-				quiet.Reset(debounce)
+			if w.changed() {
+				stir()
 			}
-			dirs.watch()
+			dirs.watch(w)
 		case <-quiet.C:
-			if fingerprint(w.src.Files) != w.seen {
+			restless = time.Time{}
+			if w.changed() {
 				w.load()
 			}
-			dirs.watch()
+			dirs.watch(w)
 		case <-w.reload:
-			quiet.Stop()
 			w.load()
+			dirs.watch(w)
 		}
 	}
 }
 
+func (w *Watcher) changed() bool {
+	return fingerprint(w.src.Files) != w.seen || stamp(w.named) != w.stamp
+}
+
 func (w *Watcher) load() {
+	w.stamp = stamp(w.named)
 	cfg, report, err := Load(w.src)
 	w.seen = report.digest
+	if err == nil {
+		w.named, w.stamp = report.named, report.stamp
+	}
 	w.onLoad(cfg, report, err)
 }
 
@@ -113,9 +148,21 @@ func fingerprint(files []string) (d digest) {
 	return d
 }
 
+// stamp looks at the sizes and times of files for a digest.
+func stamp(files []string) (d digest) {
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil {
+			d.add(nil, err)
+			continue
+		}
+		d.add(fmt.Appendf(nil, "%d %d", info.Size(), info.ModTime().UnixNano()), nil)
+	}
+	return d
+}
+
 // directories are the system's notifications for the directories of files.
 type directories struct {
-	files  []string
 	notify *fsnotify.Watcher
 	Events <-chan fsnotify.Event // nil while there are none
 	Errors <-chan error
@@ -124,8 +171,9 @@ type directories struct {
 
 // watch adds the directories that are not watched: all of them at first, and
 // later those that were removed and made again.
-func (d *directories) watch() {
-	if d.fake || len(d.files) == 0 {
+func (d *directories) watch(w *Watcher) {
+	files := slices.Concat(w.src.Files, w.named)
+	if d.fake || len(files) == 0 {
 		return
 	}
 	if d.notify == nil {
@@ -135,7 +183,7 @@ func (d *directories) watch() {
 		}
 		d.notify, d.Events, d.Errors = notify, notify.Events, notify.Errors
 	}
-	for _, name := range d.files {
+	for _, name := range files {
 		// An error means that there is no such directory now; the next call
 		// tries again.
 		_ = d.notify.Add(filepath.Dir(name))

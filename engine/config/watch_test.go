@@ -239,6 +239,43 @@ func TestWatchContent(t *testing.T) {
 	})
 }
 
+// TestWatchNamed: a file that the configuration names counts, also one that
+// is not there yet, and one that only a later configuration names.
+func TestWatchNamed(t *testing.T) {
+	bubble(t, func(t *testing.T, name string, w *Watcher, results <-chan loaded) {
+		users := filepath.Join(filepath.Dir(name), "users")
+		write(t, name, fmt.Sprintf(onPort, 2)+"plugins: { p: { file: x.wasm, config: { users_file: users } } }\n")
+		if r := <-results; r.err != nil || r.port != 2 {
+			t.Fatalf("got %+v", r)
+		}
+		for _, text := range []string{"one", "three"} {
+			write(t, users, text)
+			w.events <- fsnotify.Event{Name: users}
+			if r := <-results; r.err != nil {
+				t.Fatalf("got %+v", r)
+			}
+		}
+		time.Sleep(time.Hour)
+		if len(results) > 0 {
+			t.Errorf("loaded again: %+v", <-results)
+		}
+	})
+}
+
+// TestWatchRestless: a directory that is never quiet does not hide a change.
+func TestWatchRestless(t *testing.T) {
+	bubble(t, func(t *testing.T, name string, w *Watcher, results <-chan loaded) {
+		write(t, name, fmt.Sprintf(onPort, 2))
+		for range 30 {
+			w.events <- fsnotify.Event{Name: "other"}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if len(results) != 1 {
+			t.Errorf("%d loads in 3 s", len(results))
+		}
+	})
+}
+
 // TestReloadStorm: requests while a load runs are one more load.
 func TestReloadStorm(t *testing.T) {
 	bubble(t, func(t *testing.T, name string, w *Watcher, results <-chan loaded) {
@@ -249,6 +286,35 @@ func TestReloadStorm(t *testing.T) {
 		if n := len(results); n < 1 || n > 2 {
 			t.Errorf("%d loads", n)
 		}
+	})
+}
+
+// TestWatchFirstStart: a file that the broker makes at its first start, after
+// it has loaded its configuration, is no change.
+func TestWatchFirstStart(t *testing.T) {
+	t.Chdir(t.TempDir())
+	synctest.Test(t, func(t *testing.T) {
+		src := Sources{Base: Development}
+		_, report, err := Load(src)
+		must(t, err)
+		must(t, os.Mkdir("data", 0o755))
+		write(t, filepath.Join("data", "users"), "demo")
+		var loads atomic.Int32
+		w := NewWatcher(src, report, func(*Config, *Report, error) { loads.Add(1) })
+		w.events = make(chan fsnotify.Event)
+		ctx, cancel := context.WithCancel(t.Context())
+		go w.Run(ctx)
+		time.Sleep(time.Hour)
+		if loads.Load() != 0 {
+			t.Errorf("%d loads", loads.Load())
+		}
+		write(t, filepath.Join("data", "users"), "demo and more")
+		time.Sleep(time.Minute)
+		if loads.Load() != 1 {
+			t.Errorf("%d loads after a change", loads.Load())
+		}
+		cancel()
+		synctest.Wait()
 	})
 }
 
