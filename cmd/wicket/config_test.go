@@ -30,6 +30,7 @@ func TestConfigCommand(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, text := range map[string]string{
 		"good.yaml":    config.Development,
+		"users":        "",
 		"open.yaml":    "listeners: { tcp: { default: { bind: 1883 } } }\nauth: { anonymous: allow }\n",
 		"bad.yaml":     "mqtt: { idle_timout: 1s }\nlisteners: { tcp: { default: { bind: nowhere } } }\n",
 		"missing.yaml": "listeners: { tcp: { default: { bind: 127.0.0.1:1883 } } }\nplugins: { p: { file: p.wasm } }\nauth: { chain: [p] }\n",
@@ -88,8 +89,10 @@ func TestConfigCheckReadsTheEnvironment(t *testing.T) {
 func TestConfigDefaultIsGood(t *testing.T) {
 	t.Chdir(t.TempDir())
 	text, _ := wicketConfig(t, "default")
-	if err := os.WriteFile("wicket.yaml", []byte(text), 0o644); err != nil {
-		t.Fatal(err)
+	for name, content := range map[string]string{"wicket.yaml": text, "users": ""} {
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if out, code := wicketConfig(t, "check", "-c", "wicket.yaml"); code != exitOK {
 		t.Errorf("exit code %d\n%s", code, out)

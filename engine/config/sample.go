@@ -20,7 +20,8 @@ func Sample() string {
 # A key behind a single # has the value it has by default: remove the # to
 # change it. "wicket config check -c FILE" finds every mistake at once, and
 # "wicket config explain KEY" says what a key means and where its value comes
-# from. Relative paths start at the directory of this file.
+# from. Relative paths start at the directory of this file. The users file that
+# it names is made by "wicket passwd users NAME".
 `)
 	sample(&b, schema(), set, 0)
 	return b.String()
