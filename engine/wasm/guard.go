@@ -22,12 +22,17 @@ type guard struct {
 
 func newGuard(base context.Context, inst *instance) *guard {
 	g := &guard{Context: base, inst: inst, done: make(chan struct{})}
-	g.timer = time.AfterFunc(time.Hour, func() {
-		g.fired.Store(true)
-		close(g.done)
-	})
+	g.timer = time.AfterFunc(time.Hour, g.fire)
 	g.timer.Stop()
 	return g
+}
+
+// fire ends the running call and forbids further ones. Any goroutine may call
+// it.
+func (g *guard) fire() {
+	if g.fired.CompareAndSwap(false, true) {
+		close(g.done)
+	}
 }
 
 // arm starts a slice.
@@ -39,7 +44,7 @@ func (g *guard) arm(now time.Time, slice time.Duration) {
 // disarm ends the slice and reports whether it was kept. A call that returned
 // while the timer fired has not kept it: the engine may be about to close the
 // instance.
-func (g *guard) disarm() bool { return g.timer.Stop() }
+func (g *guard) disarm() bool { return g.timer.Stop() && !g.fired.Load() }
 
 // Done implements context.Context.
 func (g *guard) Done() <-chan struct{} { return g.done }

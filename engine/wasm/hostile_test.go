@@ -273,6 +273,57 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
+// TestRestartFails: replacements that do not start are counted, tried again
+// ever later, and do not hold up Close.
+func TestRestartFails(t *testing.T) {
+	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, Limits: Limits{LoadSlice: 20 * time.Millisecond}})
+	good := p.compiled
+	bad, err := p.runtime.CompileModule(context.Background(), guest(t, "loop_initialize"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.compiled = bad
+	answer(t, p, "unreachable")
+	until(t, "two failed starts", func() bool { return p.Stats().Faults[FaultStart] == 2 })
+	if s := p.Stats(); s.Up != 0 || s.Restarts != 0 {
+		t.Errorf("%+v", s)
+	}
+	until(t, "the breaker opens", func() bool {
+		ask(p, "allow")
+		return p.Stats().Breaker == BreakerOpen && p.Stats().InFlight == 0
+	})
+	denied(t, answer(t, p, "allow"), mqtt.ServerUnavailable)
+	if err := p.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := good.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCloseDuringStart: a replacement that is stuck does not hold up Close.
+func TestCloseDuringStart(t *testing.T) {
+	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, Limits: Limits{LoadSlice: time.Hour}})
+	good := p.compiled
+	bad, err := p.runtime.CompileModule(context.Background(), guest(t, "loop_initialize"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.compiled = bad
+	answer(t, p, "unreachable")
+	time.Sleep(2 * backoffFirst) // the start has begun, or else the test proves less
+	begin := time.Now()
+	if err := p.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took > slack {
+		t.Errorf("took %v", took)
+	}
+	if err := good.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
 // rss returns the resident anonymous memory of the process.
 func rss(t *testing.T) int64 {
 	t.Helper()

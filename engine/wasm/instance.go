@@ -57,27 +57,31 @@ type instance struct {
 // baseContext carries what instantiation needs besides the guard.
 var baseContext = experimental.WithMemoryAllocator(context.Background(), experimental.MemoryAllocatorFunc(allocate))
 
-// start makes an instance and loads the plugin's configuration into it. Every
-// step runs under LoadSlice; a guest may loop in _initialize as well.
-func (p *Plugin) start(w *worker) (_ *instance, err error) {
-	i := &instance{p: p, w: w, live: map[int64]*request{}, born: time.Now()}
+func newInstance(w *worker) *instance {
+	i := &instance{p: w.p, w: w, live: map[int64]*request{}, born: time.Now()}
 	i.out.out = func(text string) { i.say(1, text) }
 	i.guard = newGuard(baseContext, i)
+	return i
+}
+
+// start runs the guest's first steps and loads the plugin's configuration into
+// it. Each step has LoadSlice; a guest may loop in _initialize as well.
+func (i *instance) start() (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("cannot start plugin %q: engine failed: %v", p.name, r)
+			err = fmt.Errorf("cannot start plugin %q: engine failed: %v", i.p.name, r)
 		}
 		if err != nil {
 			i.close()
 		}
 	}()
 	if err := i.instantiate(); err != nil {
-		return nil, fmt.Errorf("cannot start plugin %q: %w", p.name, err)
+		return fmt.Errorf("cannot start plugin %q: %w", i.p.name, err)
 	}
 	if err := i.configure(); err != nil {
-		return nil, fmt.Errorf("cannot load plugin %q: %w", p.name, err)
+		return fmt.Errorf("cannot load plugin %q: %w", i.p.name, err)
 	}
-	return i, nil
+	return nil
 }
 
 func (i *instance) instantiate() error {

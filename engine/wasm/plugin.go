@@ -114,11 +114,7 @@ type Plugin struct {
 	wg      sync.WaitGroup // workers and starting instances
 }
 
-var (
-	_ auth.Decider = (*Plugin)(nil)
-
-	errStopped = errors.New("plugin is stopping")
-)
+var _ auth.Decider = (*Plugin)(nil)
 
 // Open loads a plugin: it checks the module, compiles it, and starts an
 // instance for each worker. The error says what is wrong with the module and
@@ -267,7 +263,10 @@ func (p *Plugin) startAll(n int) error {
 	}
 	errs := make([]error, n)
 	begin := func(w *worker) {
-		w.cur, errs[w.index] = p.start(w)
+		i := newInstance(w)
+		if errs[w.index] = i.start(); errs[w.index] == nil {
+			w.cur = i
+		}
 	}
 	if begin(p.workers[0]); errs[0] == nil {
 		var wg sync.WaitGroup

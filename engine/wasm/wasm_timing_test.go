@@ -12,8 +12,8 @@ import (
 // of the deadline.
 func BenchmarkGuardedCall(b *testing.B) {
 	p := open(b, newHost(b, HostOptions{}), Options{Workers: 1, Module: guest(b, "minimal")})
-	i, err := p.start(p.workers[0])
-	if err != nil {
+	i := newInstance(p.workers[0])
+	if err := i.start(); err != nil {
 		b.Fatal(err)
 	}
 	defer i.close()
@@ -120,8 +120,8 @@ func BenchmarkStart(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			p := open(b, newHost(b, HostOptions{}), Options{Workers: 1, Module: module(b)})
 			for b.Loop() {
-				i, err := p.start(p.workers[0])
-				if err != nil {
+				i := newInstance(p.workers[0])
+				if err := i.start(); err != nil {
 					b.Fatal(err)
 				}
 				i.close()

@@ -312,16 +312,26 @@ func (w *worker) restart() {
 }
 
 func (w *worker) startAfter(delay time.Duration) {
-	s := &started{err: errStopped}
 	t := time.NewTimer(delay)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		s.inst, s.err = w.p.start(w)
 	case <-w.p.stop:
+		return
 	}
-	if !w.send(func(in *inbox) { in.started = s }) && s.inst != nil {
-		s.inst.close()
+	i := newInstance(w)
+	begun := make(chan struct{})
+	w.p.wg.Go(func() { // a start may take as long as LoadSlice
+		select {
+		case <-w.p.stop:
+			i.guard.fire()
+		case <-begun:
+		}
+	})
+	s := &started{i, i.start()}
+	close(begun)
+	if !w.send(func(in *inbox) { in.started = s }) {
+		i.close()
 	}
 }
 
@@ -329,10 +339,11 @@ func (w *worker) startAfter(delay time.Duration) {
 func (w *worker) install(s *started) {
 	w.starting = false
 	p := w.p
+	if w.stopping() {
+		s.inst.close()
+		return
+	}
 	if s.err != nil {
-		if w.stopping() {
-			return
-		}
 		p.stats.faults[FaultStart].Add(1)
 		p.breaker.failure(time.Now())
 		p.complain("plugin cannot be restarted", "error", s.err)
@@ -396,12 +407,8 @@ func (w *worker) handOver() {
 func (w *worker) finish() {
 	w.inbox.mu.Lock()
 	w.inbox.closed = true
-	s := w.inbox.started
 	w.inbox.mu.Unlock()
 	w.collect()
-	if s != nil && s.inst != nil && s.inst != w.cur {
-		s.inst.close()
-	}
 	for r := w.due.first(); r != nil; r = w.due.first() {
 		w.answer(r, unavailable(r.question()))
 	}
