@@ -74,7 +74,7 @@ func (c *Client) access(a auth.Action, items ...auth.Item) *auth.Access {
 		ClientID: c.sub.ClientID,
 		Username: c.sub.who.user(),
 		Listener: c.info.Listener,
-		Peer:     c.info.Peer,
+		Peer:     c.link.Peer(),
 		Action:   a,
 		Items:    items,
 	}

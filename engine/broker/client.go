@@ -2,21 +2,17 @@ package broker
 
 import (
 	"errors"
-	"net/netip"
 
-	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/mqtt"
 	"github.com/wicketmq/wicket/engine/wheel"
 )
 
-// Info is what the reactor knows about a connection before CONNECT. It must
-// stay as it is as long as the connection is attached.
+// Info is what all connections of a listener have in common. It must stay as
+// it is as long as one of them is attached.
 type Info struct {
 	Listener      string // name, such as "tls:default"
 	Transport     string // "tcp", "tls", "ws", "wss"
-	Peer          netip.AddrPort
-	TLS           func() *auth.TLS // asked once, at CONNECT; may be nil
-	MaxPacketSize uint32           // of this listener; 0 = Options.MaxPacketSize
+	MaxPacketSize uint32 // of this listener; 0 = Options.MaxPacketSize
 }
 
 // state is where a connection is in its life.
@@ -196,7 +192,7 @@ func misplaced(t mqtt.Type) error {
 func (c *Client) breach(err error) {
 	c.shard.tally.add(cErrors, 1)
 	c.shard.b.opt.Log.Debug("client broke the protocol",
-		"listener", c.info.Listener, "peer", c.info.Peer, "error", err)
+		"listener", c.info.Listener, "peer", c.link.Peer(), "error", err)
 	c.disconnect(mqtt.ReasonOf(err), "protocol error")
 }
 

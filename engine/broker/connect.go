@@ -145,7 +145,7 @@ func (c *Client) request(p *mqtt.Connect, k *connecting) *auth.Request {
 		SessionExpiry: k.expiry,
 		Listener:      c.info.Listener,
 		Transport:     c.info.Transport,
-		Peer:          c.info.Peer,
+		Peer:          c.link.Peer(),
 		AuthMethod:    string(p.Properties.AuthMethod),
 	}
 	if p.HasPassword {
@@ -154,8 +154,8 @@ func (c *Client) request(p *mqtt.Connect, k *connecting) *auth.Request {
 	if p.Properties.HasAuthData {
 		r.AuthData = append([]byte{}, p.Properties.AuthData...)
 	}
-	if c.info.TLS != nil {
-		r.TLS = c.info.TLS()
+	if t := c.link.TLS(); t != nil {
+		r.TLS = t
 	}
 	if p.Will != nil {
 		r.Will = &auth.Will{Topic: string(p.Will.Topic), QoS: p.Will.QoS, Retain: p.Will.Retain}

@@ -1,11 +1,23 @@
 package broker
 
-import "github.com/wicketmq/wicket/engine/wheel"
+import (
+	"net/netip"
+
+	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/wheel"
+)
 
 // Link is the byte side of one connection, as the broker sees it; the reactor
 // implements it. Every method is called on the event loop that owns the
 // connection, and none of them blocks.
 type Link interface {
+	// Peer is the address of the other side.
+	Peer() netip.AddrPort
+
+	// TLS is what the handshake has established, nil on a plain transport. It
+	// is asked for once, at CONNECT: the link lets go of the certificates.
+	TLS() *auth.TLS
+
 	// Out returns the buffer of bytes queued in this turn, for the caller to
 	// append whole encoded packets to and to put back with SetOut before it
 	// returns. The first call of a turn puts the link on its loop's dirty

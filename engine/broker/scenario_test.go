@@ -44,7 +44,7 @@ func openGate(t tester) *auth.Gate {
 
 func newWorld(t tester, o Options) *world {
 	w := &world{t: t, now: 1, info: Info{
-		Listener: "tcp:test", Transport: "tcp", Peer: netip.MustParseAddrPort("127.0.0.1:40000"),
+		Listener: "tcp:test", Transport: "tcp",
 	}}
 	w.gate = openGate(t)
 	if o.Gate == nil {
@@ -130,6 +130,13 @@ func (p *peer) Out() []byte     { return p.out }
 func (p *peer) SetOut(b []byte) { p.out = b }
 func (p *peer) Pause()          { p.paused = true }
 func (p *peer) Resume()         { p.paused, p.hungry = false, true }
+
+// testPeer is where all connections of these tests come from.
+var testPeer = netip.MustParseAddrPort("127.0.0.1:40000")
+
+func (p *peer) Peer() netip.AddrPort { return testPeer }
+func (p *peer) TLS() *auth.TLS       { return nil }
+
 func (p *peer) Unsent() int {
 	if p.stuck {
 		return len(p.out)

@@ -1,6 +1,11 @@
 package broker
 
-import "github.com/wicketmq/wicket/engine/wheel"
+import (
+	"net/netip"
+
+	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/wheel"
+)
 
 // sinkLink is a link whose peer reads everything at once; bytes is what it
 // has been sent.
@@ -15,8 +20,10 @@ func (l *sinkLink) SetOut(b []byte) {
 	l.bytes += len(b)
 	l.out = b[:0]
 }
-func (l *sinkLink) Unsent() int    { return 0 }
-func (l *sinkLink) Pause()         {}
-func (l *sinkLink) Resume()        {}
-func (l *sinkLink) Arm(wheel.Tick) {}
-func (l *sinkLink) Close(string)   { l.closed = true }
+func (l *sinkLink) Peer() netip.AddrPort { return testPeer }
+func (l *sinkLink) TLS() *auth.TLS       { return nil }
+func (l *sinkLink) Unsent() int          { return 0 }
+func (l *sinkLink) Pause()               {}
+func (l *sinkLink) Resume()              {}
+func (l *sinkLink) Arm(wheel.Tick)       {}
+func (l *sinkLink) Close(string)         { l.closed = true }

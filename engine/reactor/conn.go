@@ -65,7 +65,7 @@ func (c *conn) opened() {
 func (c *conn) established() {
 	c.stage = connecting
 	c.arm(c.deadline(c.ln.ConnectTimeout))
-	c.loop.shard.Attach(&c.client, c, c.info())
+	c.loop.shard.Attach(&c.client, c, &c.ln.info)
 }
 
 // read takes what the socket has brought, by stage.
@@ -213,7 +213,7 @@ func (c *conn) Close(reason string) {
 	}
 	c.flags |= isClosing
 	c.flags &^= isPaused
-	c.loop.r.log.Debug("connection closes", "listener", c.ln.Name, "peer", peerOf(c.gc), "reason", reason)
+	c.loop.r.log.Debug("connection closes", "listener", c.ln.Name, "peer", c.Peer(), "reason", reason)
 	c.soil()
 }
 

@@ -2,7 +2,6 @@ package reactor
 
 import (
 	"net"
-	"net/netip"
 
 	"github.com/panjf2000/gnet/v2"
 
@@ -89,15 +88,6 @@ func (r *Reactor) listenerOf(gc gnet.Conn) *listener {
 		}
 	}
 	return nil
-}
-
-// peerOf is the address of the other side, IPv4 unmapped.
-func peerOf(gc gnet.Conn) netip.AddrPort {
-	a, ok := gc.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(addrOf(a.IP).WithZone(a.Zone), uint16(a.Port))
 }
 
 var _ broker.Link = (*conn)(nil)

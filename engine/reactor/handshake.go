@@ -94,7 +94,7 @@ func (c *conn) logRefused(reason cert.Reason, err error) {
 	if !ok {
 		return
 	}
-	attrs := []any{"listener", c.ln.Name, "peer", peerOf(c.gc), "reason", string(reason), "error", err}
+	attrs := []any{"listener", c.ln.Name, "peer", c.Peer(), "reason", string(reason), "error", err}
 	if !c.has(isRunning) {
 		if sni := c.tls.State().ServerName; sni != "" {
 			attrs = append(attrs, "sni", sni)

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/wicketmq/wicket/engine/broker"
 )
 
 // Listener says where and how connections are taken.
@@ -35,6 +37,7 @@ func (l *Listener) Transport() string {
 // listener is a bound Listener with its counters.
 type listener struct {
 	Listener
+	info   broker.Info
 	open   atomic.Int64 // connections now
 	counts *counts
 }

@@ -87,6 +87,7 @@ func (r *Reactor) bind() error {
 	var errs []error
 	for i := range r.opts.Listeners {
 		l := &listener{Listener: r.opts.Listeners[i], counts: &counts{refused: newReasonCounts()}}
+		l.info = broker.Info{Listener: l.Name, Transport: l.Transport()}
 		if err := l.resolve(); err != nil {
 			errs = append(errs, err)
 			continue
