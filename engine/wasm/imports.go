@@ -21,6 +21,10 @@ import (
 // one import stays far below a slice.
 const maxRandom = 1 << 20
 
+// maxRequestCalls is the number of host calls that one request may start, so
+// that a guest in a loop cannot fill the queues of all plugins.
+const maxRequestCalls = 16
+
 // hostFunc is a function of module "wicket". Parameters come, and the result
 // goes, in stack.
 type hostFunc func(i *instance, stack []uint64)
@@ -210,6 +214,9 @@ func (i *instance) verifyPassword(req int64, b []byte) int64 {
 	hash, password, err := decodePasswordVerify(unsafe.String(unsafe.SliceData(b), len(b)))
 	if err != nil {
 		return callMalformed
+	}
+	if r.calls++; r.calls > maxRequestCalls {
+		return callTooMany
 	}
 	if i.p.hashing.Add(1) > int64(i.p.limits.InFlight) {
 		i.p.hashing.Add(-1)

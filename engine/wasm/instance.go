@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -148,6 +149,10 @@ func orElse(s, other string) string {
 	return s
 }
 
+// errNoBuffer says that the guest has no buffer as large as a message. That is
+// its right, and costs the request, not the instance: clients choose the size.
+var errNoBuffer = errors.New("the guest has no room for it")
+
 // call runs an export under a time slice. Arguments are given, and the result
 // is left, in i.stack. An error means that the instance cannot be used again.
 func (i *instance) call(f *function, slice time.Duration, args ...uint64) (err error) {
@@ -201,7 +206,7 @@ func (i *instance) put(r *request, slice time.Duration) (n uint32, err error) {
 // place copies b into the guest's buffer, asking for a larger one if need be.
 func (i *instance) place(slice time.Duration, b []byte) (n uint32, err error) {
 	if len(b) > int(i.p.limits.MemoryPages)*pageSize {
-		return 0, faultf(FaultMemory, "a message of %d bytes does not fit into its memory", len(b))
+		return 0, fmt.Errorf("a message of %d bytes: %w", len(b), errNoBuffer)
 	}
 	if i.size == 0 || len(b) > int(i.size) {
 		if err := i.grow(slice, uint32(len(b))); err != nil {
@@ -222,7 +227,8 @@ func (i *instance) grow(slice time.Duration, need uint32) error {
 	}
 	ptr := uint32(i.stack[0])
 	if ptr == 0 {
-		return faultf(FaultMemory, "%s has no room for %d bytes", exportBuffer, size)
+		i.buf, i.size = 0, 0
+		return fmt.Errorf("%s(%d): %w", exportBuffer, size, errNoBuffer)
 	}
 	if _, ok := i.mem.Read(ptr, size); !ok {
 		return faultf(FaultPointer, "%s(%d) returned a buffer outside its memory", exportBuffer, size)
@@ -269,7 +275,7 @@ func (i *instance) ask(r *request) (int32, error) {
 func (i *instance) complete(c completion) error {
 	slice := i.p.limits.AuthenticateSlice
 	n, err := i.place(slice, []byte(c.text))
-	if err != nil {
+	if err != nil && !errors.Is(err, errNoBuffer) { // the status alone will do
 		return err
 	}
 	if err := i.call(&i.completed, slice, uint64(c.call), uint64(uint32(c.status)), uint64(i.buf), uint64(n)); err != nil {

@@ -324,6 +324,11 @@ func (p *Plugin) ask(r *request) {
 		p.refuse(r)
 		return
 	}
+	if r.oversized() {
+		p.stats.oversized.Add(1)
+		p.finish(r, tooMuch())
+		return
+	}
 	if !p.breaker.allow(now) {
 		p.stats.rejected.Add(1)
 		p.finish(r, p.onError(r.question()))

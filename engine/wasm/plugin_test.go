@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -39,5 +40,58 @@ func TestAnswers(t *testing.T) {
 	want := auth.Rule{Permit: true, Actions: auth.Publish | auth.Subscribe, Filter: "a/#"}
 	if v.Decision != auth.Allow || len(v.Rules) != 1 || v.Rules[0] != want || v.Default != auth.Allow || v.TTL != time.Second {
 		t.Errorf("%+v", v)
+	}
+}
+
+// TestLargeRequest: a message of any size reaches a guest that has a buffer
+// for it; one without loses the request and nothing else.
+func TestLargeRequest(t *testing.T) {
+	h := newHost(t, HostOptions{})
+	large := func(p *Plugin, client string, size int) auth.Verdict {
+		c := make(chan auth.Verdict, 1)
+		p.Authenticate(&auth.Request{ClientID: client, Password: []byte(strings.Repeat("x", size))}, func(v auth.Verdict) { c <- v })
+		return wait(t, c)
+	}
+	p := open(t, h, Options{Workers: 1})
+	small := open(t, h, Options{Workers: 1, Module: guest(t, "buffer_small")})
+	tiny := open(t, h, Options{Workers: 1, Module: guest(t, "buffer_4k")})
+	for _, size := range []int{10, 4000, 5000, 65535, 1 << 20, 10} {
+		if v := large(p, "allow", size); v.Decision != auth.Allow {
+			t.Errorf("%d bytes: %+v", size, v)
+		}
+		v := large(tiny, "allow", size)
+		if fits := size <= 4000; fits != (v.Decision == auth.Allow) || !fits && v.Reason != mqtt.ServerUnavailable {
+			t.Errorf("%d bytes for a guest with 4 KiB: %+v", size, v)
+		}
+	}
+	for _, p := range []*Plugin{p, tiny} {
+		if s := p.Stats(); len(s.Faults) > 0 {
+			t.Errorf("%v", s.Faults)
+		}
+	}
+	denied(t, large(small, "allow", 1<<20), mqtt.ServerUnavailable) // claims to have a buffer of any size
+	if s := small.Stats(); s.Faults[FaultPointer] != 1 {
+		t.Errorf("%v", s.Faults)
+	}
+}
+
+// TestOversized: a packet of very many parts does not reach the guest.
+func TestOversized(t *testing.T) {
+	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1})
+	c := make(chan auth.Verdict, 1)
+	for n, want := range map[int]auth.Decision{maxAskedProperties: auth.Allow, maxAskedProperties + 1: auth.Deny} {
+		p.Authenticate(&auth.Request{ClientID: "allow", UserProperties: make([]auth.Property, n)}, func(v auth.Verdict) { c <- v })
+		if v := wait(t, c); v.Decision != want {
+			t.Errorf("%d properties: %+v", n, v)
+		}
+	}
+	for n, want := range map[int]auth.Decision{maxAskedItems: auth.Allow, maxAskedItems + 1: auth.Deny} {
+		p.Authorize(&auth.Access{ClientID: "allow", Items: make([]auth.Item, n)}, func(v auth.Verdict) { c <- v })
+		if v := wait(t, c); v.Decision != want {
+			t.Errorf("%d items: %+v", n, v)
+		}
+	}
+	if s := p.Stats(); s.TooLarge != 2 || len(s.Faults) > 0 {
+		t.Errorf("%+v", s)
 	}
 }

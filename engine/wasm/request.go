@@ -17,8 +17,24 @@ type request struct {
 	deadline time.Time
 
 	inst       *instance // the one that was asked
+	calls      int       // host calls it has started
 	answered   bool
 	prev, next *request // deadlines of the worker
+}
+
+// Caps on what one packet of a client may ask. Without them a client could
+// make a guest use up its slice, which costs others their requests.
+const (
+	maxAskedProperties = 256  // user properties of a CONNECT
+	maxAskedItems      = 1024 // topics of a SUBSCRIBE
+)
+
+// oversized reports whether the guest is to be spared the request.
+func (r *request) oversized() bool {
+	if r.auth != nil {
+		return len(r.auth.UserProperties) > maxAskedProperties
+	}
+	return len(r.access.Items) > maxAskedItems
 }
 
 func (r *request) question() auth.Question {
@@ -64,6 +80,11 @@ func busy(q auth.Question) auth.Verdict {
 		return auth.Verdict{Decision: auth.Deny, Reason: mqtt.QuotaExceeded, TTL: -1}
 	}
 	return auth.Verdict{Decision: auth.Deny, Reason: mqtt.ServerBusy}
+}
+
+// tooMuch denies a request that is larger than any guest should see.
+func tooMuch() auth.Verdict {
+	return auth.Verdict{Decision: auth.Deny, Reason: mqtt.QuotaExceeded, TTL: -1}
 }
 
 // deadlines lists unanswered requests, the earliest deadline first. All

@@ -13,6 +13,7 @@ type counters struct {
 	calls                                    atomic.Uint64
 	callTime                                 atomic.Int64
 	failed, expired, busy, rejected, ignored atomic.Uint64
+	oversized                                atomic.Uint64
 	restarts, recycled, logDropped           atomic.Uint64
 	faults                                   [faultKinds]atomic.Uint64
 }
@@ -43,6 +44,7 @@ type Stats struct {
 	Rejected uint64 // requests answered by OnError because the breaker was open
 	Expired  uint64 // requests answered by OnError at the wall deadline
 	Busy     uint64 // requests denied because a queue was full
+	TooLarge uint64 // requests denied because they have too many parts
 	Ignored  uint64 // resolves and host calls for requests that are over or foreign
 
 	Faults     map[FaultKind]uint64 // instances thrown away, by reason
@@ -64,7 +66,7 @@ func (p *Plugin) Stats() Stats {
 		Requests: c.requests.Load(), Allowed: c.allowed.Load(), Denied: c.denied.Load(), Next: c.next.Load(),
 		Calls: c.calls.Load(), CallTime: time.Duration(c.callTime.Load()),
 		Failed: c.failed.Load(), Rejected: c.rejected.Load(), Expired: c.expired.Load(),
-		Busy: c.busy.Load(), Ignored: c.ignored.Load(),
+		Busy: c.busy.Load(), TooLarge: c.oversized.Load(), Ignored: c.ignored.Load(),
 		Faults:   map[FaultKind]uint64{},
 		Restarts: c.restarts.Load(), Recycled: c.recycled.Load(), LogDropped: c.logDropped.Load(),
 		InFlight: int(p.inFlight.Load()),

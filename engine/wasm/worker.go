@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -202,6 +203,9 @@ func (w *worker) ask(r *request) {
 	i.live[r.id] = r
 	code, err := i.ask(r)
 	switch {
+	case errors.Is(err, errNoBuffer):
+		w.p.complain("plugin cannot take a request; it is answered by on_error", "error", err)
+		w.fail(r)
 	case err != nil:
 		w.fault(i, faultOf(err, ""))
 		return
