@@ -6,12 +6,14 @@ import "errors"
 // It is of no use after the handler has returned.
 type Context struct {
 	req  int64
+	now  bool // the handler may not wait
 	fake Host // set by TestContext only
 }
 
 // The errors of the calls that wait for the broker.
 var (
 	ErrNotGranted = errors.New("the operator has not granted this to the plugin")
+	ErrCannotWait = errors.New("a handler registered as Now cannot wait")
 	ErrBusy       = errors.New("too many calls in flight")
 	ErrTimeout    = errors.New("the call took too long")
 	ErrMalformed  = errors.New("the broker could not read the request")
@@ -26,6 +28,9 @@ var (
 func (c *Context) VerifyPassword(hash string, password []byte) (bool, error) {
 	if c.fake != nil {
 		return c.fake.VerifyPassword(hash, password)
+	}
+	if c.now {
+		return false, ErrCannotWait
 	}
 	return c.verifyPassword(hash, password)
 }

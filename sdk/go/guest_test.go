@@ -63,6 +63,38 @@ func TestDecisionWithoutWaiting(t *testing.T) {
 	}
 }
 
+// Handlers that never wait decide the same way, without a goroutine.
+func TestNow(t *testing.T) {
+	g := open(t)
+	if code := g.Load(&wire.Load{Plugin: "now"}); code != 0 {
+		t.Fatal(code)
+	}
+	for i, test := range []struct {
+		user string
+		code int32 // returned
+		want int32 // resolved
+		log  string
+	}{
+		{"allow", wire.Allow, -1, ""},
+		{"rules", wire.Pending, wire.Allow, ""},
+		{"panic", wire.Pending, wire.Deny, "3 panic in a handler: oh no"},
+		{"verify", wire.Pending, wire.Deny, "3 a handler registered as Now cannot wait"},
+		{"nobody", wire.Pending, wire.Deny, ""},
+		{"next", wire.Next, -1, ""},
+	} {
+		g.Logs = nil
+		req := int64(i + 1)
+		code := g.Authenticate(req, connect(test.user))
+		a, resolved := g.Answers[req]
+		if code != test.code || resolved != (test.want >= 0) || resolved && a.Code != test.want {
+			t.Errorf("%s: returned %d, resolved %v %+v", test.user, code, resolved, a)
+		}
+		if log := strings.Join(g.Logs, "\n"); log != test.log {
+			t.Errorf("%s: logged %q", test.user, log)
+		}
+	}
+}
+
 func TestRules(t *testing.T) {
 	g := open(t)
 	g.Authenticate(1, connect("rules"))

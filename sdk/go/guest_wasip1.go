@@ -112,7 +112,7 @@ func exportAuthenticate(req int64, ptr unsafe.Pointer, size int32) int32 {
 	if handlers.authenticate == nil {
 		return wire.Next
 	}
-	return dispatch(req, (*worker).authenticate, ptr, size)
+	return dispatch(req, (*worker).authenticate, handlers.now.authenticate, ptr, size)
 }
 
 //go:wasmexport wicket_authorize
@@ -120,16 +120,24 @@ func exportAuthorize(req int64, ptr unsafe.Pointer, size int32) int32 {
 	if handlers.authorize == nil {
 		return wire.Next
 	}
-	return dispatch(req, (*worker).authorize, ptr, size)
+	return dispatch(req, (*worker).authorize, handlers.now.authorize, ptr, size)
 }
 
 // errorCode is returned for an event that cannot be read.
 const errorCode = -1
 
-func dispatch(req int64, run func(*worker) Verdict, ptr unsafe.Pointer, size int32) int32 {
+func dispatch(req int64, run func(*worker) Verdict, now bool, ptr unsafe.Pointer, size int32) int32 {
 	event, ok := take(ptr, size)
 	if !ok {
 		return errorCode
+	}
+	if now {
+		w := worker{req: req, run: run, event: event, now: true}
+		w.serve()
+		if progress%64 == 0 {
+			runtime.Gosched() // the garbage collector's turn
+		}
+		return w.code
 	}
 	w := idleWorker()
 	w.req, w.run, w.event = req, run, event
@@ -174,6 +182,7 @@ type worker struct {
 	finished bool
 	detached bool // the export has returned Pending
 	gone     bool // the handler ended the goroutine
+	now      bool // on the goroutine of the export: the handler may not wait
 }
 
 func idleWorker() *worker {
@@ -243,7 +252,7 @@ func (w *worker) authenticate() Verdict {
 		return unreadable(err)
 	}
 	defer clear(c.Password)
-	return handlers.authenticate(&Context{req: w.req}, c)
+	return handlers.authenticate(&Context{req: w.req, now: w.now}, c)
 }
 
 func (w *worker) authorize() Verdict {
@@ -251,7 +260,7 @@ func (w *worker) authorize() Verdict {
 	if err := a.Decode(w.event); err != nil {
 		return unreadable(err)
 	}
-	return handlers.authorize(&Context{req: w.req}, a)
+	return handlers.authorize(&Context{req: w.req, now: w.now}, a)
 }
 
 func unreadable(err error) Verdict {

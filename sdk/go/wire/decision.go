@@ -43,7 +43,7 @@ func (m *Decision) Decode(b []byte) error {
 			m.Superuser = r.bool()
 		case 4:
 			m.Rules = append(m.Rules, Rule{})
-			r.message(&m.Rules[len(m.Rules)-1])
+			r.embedded(m.Rules[len(m.Rules)-1].Decode(r.bytes()))
 		case 5:
 			m.Default = r.u32()
 		case 6:
@@ -62,7 +62,7 @@ func (m *Decision) Decode(b []byte) error {
 			m.AuthData = r.bytes()
 		case 13:
 			m.Limits = new(Limits)
-			r.message(m.Limits)
+			r.embedded(m.Limits.Decode(r.bytes()))
 		case 14:
 			m.Mountpoint = r.string()
 		case 15:

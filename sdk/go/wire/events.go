@@ -21,7 +21,7 @@ func (m *Load) Decode(b []byte) error {
 			m.Config = r.string()
 		case 3:
 			m.Files = append(m.Files, File{})
-			r.message(&m.Files[len(m.Files)-1])
+			r.embedded(m.Files[len(m.Files)-1].Decode(r.bytes()))
 		case 4:
 			m.Features = r.u64()
 		case 5:
@@ -102,7 +102,7 @@ func (m *Property) Append(dst []byte) []byte {
 
 func (r *reader) property(list []Property) []Property {
 	list = append(list, Property{})
-	r.message(&list[len(list)-1])
+	r.embedded(list[len(list)-1].Decode(r.bytes()))
 	return list
 }
 
@@ -165,10 +165,10 @@ func (m *Authenticate) Decode(b []byte) error {
 			m.Peer = r.string()
 		case 11:
 			m.Proxy = new(Proxy)
-			r.message(m.Proxy)
+			r.embedded(m.Proxy.Decode(r.bytes()))
 		case 12:
 			m.TLS = new(TLS)
-			r.message(m.TLS)
+			r.embedded(m.TLS.Decode(r.bytes()))
 		case 13:
 			m.Mapped = r.property(m.Mapped)
 		case 14:
@@ -177,7 +177,7 @@ func (m *Authenticate) Decode(b []byte) error {
 			m.AuthData = r.bytes()
 		case 16:
 			m.Will = new(Will)
-			r.message(m.Will)
+			r.embedded(m.Will.Decode(r.bytes()))
 		case 17:
 			m.UserProperties = r.property(m.UserProperties)
 		case 18:
@@ -396,7 +396,7 @@ func (m *Authorize) Decode(b []byte) error {
 			m.Action = r.u32()
 		case 5:
 			m.Topics = append(m.Topics, Topic{})
-			r.message(&m.Topics[len(m.Topics)-1])
+			r.embedded(m.Topics[len(m.Topics)-1].Decode(r.bytes()))
 		case 6:
 			m.Listener = r.string()
 		case 7:

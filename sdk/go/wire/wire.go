@@ -44,32 +44,46 @@ type reader struct {
 // next reads a field; it is false at the end and after a fault.
 func (r *reader) next() bool {
 	b, i := r.b, r.i
-	if i >= len(b) {
+	if i+2 > len(b) {
+		if i < len(b) {
+			r.fail()
+		}
 		return false
 	}
-	key := uint64(b[i])
-	i++
-	if key >= 0x80 {
-		if key, i = varint(b, i-1); i < 0 {
-			return r.fail()
+	if key, n := b[i], b[i+1]; key < 0x80 && n < 0x80 && key >= 8 { // most are like that
+		i += 2
+		r.num, r.typ = uint32(key>>3), key&7
+		switch r.typ {
+		case typeVarint:
+			r.n, r.i = uint64(n), i
+			return true
+		case typeBytes:
+			if end := i + int(n); end <= len(b) {
+				r.data, r.i = b[i:end:end], end // the capacity ends with the field
+				return true
+			}
 		}
 	}
-	if key < 8 || key >= 1<<32 {
+	return r.long()
+}
+
+// long reads a field of any form.
+func (r *reader) long() bool {
+	b := r.b
+	key, i := varint(b, r.i)
+	if i < 0 || key < 8 || key >= 1<<32 {
 		return r.fail() // field number 0, or one past 2^29-1
 	}
 	r.num, r.typ = uint32(key>>3), byte(key&7)
 	if r.typ == typeI64 || r.typ == typeI32 {
 		return r.fixed(i)
 	}
-	if i >= len(b) || r.typ > typeBytes {
+	if r.typ > typeBytes {
 		return r.fail()
 	}
-	n := uint64(b[i])
-	i++
-	if n >= 0x80 {
-		if n, i = varint(b, i-1); i < 0 {
-			return r.fail()
-		}
+	n, i := varint(b, i)
+	if i < 0 {
+		return r.fail()
 	}
 	if r.typ == typeVarint {
 		r.n, r.i = n, i
@@ -79,7 +93,7 @@ func (r *reader) next() bool {
 		return r.fail()
 	}
 	r.i = i + int(n)
-	r.data = b[i:r.i:r.i] // the capacity ends with the field
+	r.data = b[i:r.i:r.i]
 	return true
 }
 
@@ -161,10 +175,9 @@ func (r *reader) string() string {
 	return unsafe.String(unsafe.SliceData(r.data), len(r.data))
 }
 
-// message decodes an embedded message.
-func (r *reader) message(m interface{ Decode([]byte) error }) {
-	v := r.bytes()
-	if !r.bad && m.Decode(v) != nil {
+// embedded takes the outcome of decoding an embedded message.
+func (r *reader) embedded(err error) {
+	if err != nil {
 		r.fail()
 	}
 }

@@ -18,6 +18,8 @@ func init() {
 		switch l.Plugin {
 		case "broken":
 			return errors.New("this plugin is broken")
+		case "now":
+			wicket.OnAuthenticateNow(authenticate)
 		case "panics":
 			panic("at load")
 		}
