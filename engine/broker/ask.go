@@ -54,16 +54,21 @@ func (id *identity) user() string {
 	return id.username
 }
 
-// check answers an access of a live client. A reload of the gate reaches the
-// session here.
+// adopt brings the session under another gate: a reload reaches it with the
+// next message it publishes or gets.
+func (sub *subscriber) adopt(g *auth.Gate) {
+	who := auth.Identity{ClientID: sub.ClientID}
+	if sub.who != nil {
+		who.Username, who.CommonName = sub.who.username, sub.who.commonName
+	}
+	sub.grant, sub.gate = g.Adopt(sub.grant, who), g
+}
+
+// check answers an access of a live client.
 func (c *Client) check(a auth.Action, topic []byte, qos byte, retain bool) auth.Answer {
 	sub := c.sub
 	if g := c.shard.b.opt.Gate(); g != sub.gate {
-		who := auth.Identity{ClientID: sub.ClientID}
-		if sub.who != nil {
-			who.Username, who.CommonName = sub.who.username, sub.who.commonName
-		}
-		sub.grant, sub.gate = g.Adopt(sub.grant, who), g
+		sub.adopt(g)
 	}
 	return sub.grant.Check(a, topic, qos, retain)
 }

@@ -273,9 +273,13 @@ func (c *Client) Expire(now wheel.Tick) {
 // arms the timer for the next look. Packets do not touch the timer: they set
 // seen, and the timer finds out.
 func (c *Client) watch(now wheel.Tick) {
-	switch {
-	case c.job != nil:
+	if _, held := c.job.(*respite); held {
+		c.seen = now // it is paused for no fault of its own
+	} else if c.job != nil {
 		c.disconnect(mqtt.ServerBusy, "no answer in time")
+		return
+	}
+	switch {
 	case c.expireAt != 0 && c.expireAt <= now:
 		c.disconnect(mqtt.NotAuthorized, "grant expired")
 	case c.patience != 0 && c.seen+c.patience <= now:

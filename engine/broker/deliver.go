@@ -101,9 +101,14 @@ func (s *Shard) gatherStranger(e *topic.Sub[*subscriber]) {
 func (s *Shard) deliver(h *hit, x *cast) {
 	sub, c := h.sub, h.sub.client
 	qos := min(h.qos, x.p.QoS) // [MQTT-3.8.4-8]
-	if c != nil && !sub.grant.MayReceive(x.p.Topic, qos) {
-		s.tally.add(cDenied, 1)
-		return
+	if c != nil {
+		if sub.gate != s.gate {
+			sub.adopt(s.gate)
+		}
+		if !sub.grant.MayReceive(x.p.Topic, qos) {
+			s.tally.add(cDenied, 1)
+			return
+		}
 	}
 	if qos > 0 {
 		s.deliverAcknowledged(h, x, qos)

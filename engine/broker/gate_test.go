@@ -46,8 +46,7 @@ func forbid(a auth.Action, filter string) auth.Rule { return auth.Rule{Actions: 
 
 // later keeps the answers back until the test gives them.
 type later struct {
-	verdict auth.Verdict
-	dones   []func(auth.Verdict)
+	dones []func(auth.Verdict)
 }
 
 func (l *later) authenticate(_ *auth.Request, done func(auth.Verdict)) {

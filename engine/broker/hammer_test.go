@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,7 @@ type device struct {
 	marked  bool
 	reason  string
 	welcome bool
+	granted bool // SUBACK has come
 	seen    *inbox
 }
 
@@ -111,6 +113,8 @@ func (d *device) hear(line string) {
 	switch f[0] {
 	case "CONNACK":
 		d.welcome = f[1] == "0x0"
+	case "SUBACK":
+		d.granted = true
 	case "PUBREL":
 		var id uint16
 		fmt.Sscanf(f[1], "%d", &id)
@@ -173,6 +177,28 @@ func (l *eventLoop) do(f func()) {
 	<-done
 }
 
+// sometimesLate allows everything: at once, or from another goroutine.
+func sometimesLate() *decider {
+	allow := auth.Verdict{Decision: auth.Allow, Default: auth.Next}
+	answer := func(done func(auth.Verdict)) {
+		switch rand.IntN(3) {
+		case 0:
+			done(allow)
+		case 1:
+			go done(allow)
+		default:
+			go func() {
+				runtime.Gosched()
+				done(allow)
+			}()
+		}
+	}
+	return &decider{
+		authenticate: func(_ *auth.Request, done func(auth.Verdict)) { answer(done) },
+		authorize:    func(_ *auth.Access, done func(auth.Verdict)) { answer(done) },
+	}
+}
+
 // Many clients connect, take each other over across loops, publish, subscribe
 // and leave, on real goroutines. At the end every message with QoS 1 and 2 has
 // come exactly once to every session that was subscribed all the time, and
@@ -183,8 +209,7 @@ func TestHammer(t *testing.T) {
 		messages                             = 200
 		hops                                 = 60
 	)
-	gate := openGate(t)
-	w := &world{gate: gate}
+	w := &world{gate: sometimesLate().gate(t)}
 	b := New(Options{Gate: w.gateNow, Shards: loops, MaxQueued: 1 << 20, MaxInflight: 1000})
 	w.info.Listener = "tcp:test"
 	stop := make(chan struct{})
@@ -229,6 +254,7 @@ func TestHammer(t *testing.T) {
 		d := dial(h%loops, inboxes[h], connect(fmt.Sprint("hopper", h), persistent))
 		welcome(d)
 		d.loop.do(func() { d.say(subscribe(1, "h/+", 2, and("h/#", 1))) })
+		await(d, "SUBSCRIBE", func() bool { return d.granted })
 	}
 	var busy sync.WaitGroup
 	for h := range hoppers {

@@ -28,15 +28,18 @@ func (m *mailbox) listen(wake func()) {
 	}
 }
 
-// post adds a letter. The wake-up happens outside of the lock.
-func (m *mailbox) post(l letter) {
+// post adds a letter and returns how many there are. The wake-up happens
+// outside of the lock.
+func (m *mailbox) post(l letter) int {
 	m.mu.Lock()
 	m.letters = append(m.letters, l)
+	n := len(m.letters)
 	wake := m.rouse()
 	m.mu.Unlock()
 	if wake != nil {
 		wake()
 	}
+	return n
 }
 
 // postBelow adds a letter unless limit letters are there.

@@ -63,6 +63,7 @@ func (c *Client) accept(p *mqtt.Publish, m *session.Message) {
 	if !c.shard.publish(p, m, sub) {
 		reason = mqtt.NoMatchingSubscribers
 	}
+	c.shard.backlog.hold(c)
 	if c.state != live { // a slow consumer of its own message
 		return
 	}

@@ -55,6 +55,14 @@ func (r *registry) remove(sub *subscriber) {
 	}
 }
 
+// find returns the session of the id, or nil.
+func (r *registry) find(id string) *subscriber {
+	st := r.stripe(id)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.of[id]
+}
+
 // len counts the sessions.
 func (r *registry) len() int {
 	n := 0

@@ -53,6 +53,7 @@ func (s *Shard) publish(p *mqtt.Publish, m *session.Message, from *subscriber) (
 	if ms.Shards&^own != 0 {
 		s.spread(x, ms)
 	}
+	s.gate = s.b.opt.Gate()
 	if ms.Shards&own != 0 {
 		s.fanOut(x, ms.Nodes)
 	}
@@ -138,7 +139,9 @@ func (s *Shard) spread(x *cast, ms *topic.Matches[*subscriber]) {
 			continue
 		}
 		if x.p.QoS > 0 {
-			to.box.post(r)
+			if to.box.post(r) > s.b.opt.MailboxHighWater {
+				s.backlog.full = true
+			}
 		} else if !to.box.postBelow(s.b.opt.MailboxHighWater, r) {
 			s.tally.add(cDroppedMailbox, 1)
 		}
@@ -163,6 +166,7 @@ func (s *Shard) begin(r *routed) *cast {
 	r.msg.Fill(&s.out, s.now())
 	x.p, x.msg, x.from = &s.out, r.msg, r.from
 	x.pub, x.seq, x.shards = r.pub, r.seq, r.shards
+	s.gate = s.b.opt.Gate()
 	return x
 }
 

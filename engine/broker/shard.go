@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/mqtt"
 	"github.com/wicketmq/wicket/engine/session"
 	"github.com/wicketmq/wicket/engine/topic"
@@ -28,7 +29,9 @@ type Shard struct {
 	leaving []*leaving
 	grace   grace
 
-	stall stall
+	stall   stall
+	backlog backlog
+	gate    *auth.Gate // that of the message being routed
 
 	// Working memory, reused by every packet.
 	in struct {
@@ -51,7 +54,7 @@ type Shard struct {
 
 func newShard(b *Broker, id int) *Shard {
 	s := &Shard{b: b, id: id, handled: make([]uint64, b.opt.Shards)}
-	s.stall.shard, s.grace.shard = s, s
+	s.stall.shard, s.backlog.shard, s.grace.shard = s, s, s
 	return s
 }
 
@@ -78,6 +81,8 @@ func (s *Shard) Drain() {
 	}
 	s.box.done(batch)
 	s.unsubscribeLeft(ripe)
+	s.flushCount()
+	s.backlog.full = false // wills wait for nobody
 }
 
 // open handles one letter; a bug costs that letter only.
