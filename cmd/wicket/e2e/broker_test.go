@@ -95,18 +95,27 @@ func (p *process) find(msg string) (found []line, news <-chan struct{}) {
 // test when it does not come in time.
 func (p *process) wait(msg string, patience time.Duration) line {
 	p.t.Helper()
+	return p.waitFor(msg, patience, func(line) bool { return true })
+}
+
+// waitFor is wait for a line that is also accepted by is.
+func (p *process) waitFor(msg string, patience time.Duration, is func(line) bool) line {
+	p.t.Helper()
 	timeout := time.After(patience)
-	for {
+	for ended := false; ; {
 		found, news := p.find(msg)
-		if len(found) > 0 {
-			return found[0]
+		for _, l := range found {
+			if is(l) {
+				return l
+			}
+		}
+		if ended {
+			p.t.Fatalf("wicket ended (%v) before it said %q:\n%s", p.err, msg, p.transcript())
 		}
 		select {
 		case <-news:
 		case <-p.done:
-			if found, _ := p.find(msg); len(found) == 0 {
-				p.t.Fatalf("wicket ended (%v) before it said %q:\n%s", p.err, msg, p.transcript())
-			}
+			ended = true
 		case <-timeout:
 			p.t.Fatalf("wicket did not say %q in %s:\n%s", msg, patience, p.transcript())
 		}
@@ -116,14 +125,7 @@ func (p *process) wait(msg string, patience time.Duration) line {
 // addr is the address that a listener ("tcp:default") is bound to.
 func (p *process) addr(listener string) string {
 	p.t.Helper()
-	found, _ := p.find("listening")
-	for _, l := range found {
-		if l.text("listener") == listener {
-			return l.text("bind")
-		}
-	}
-	p.t.Fatalf("no listener %q:\n%s", listener, p.transcript())
-	return ""
+	return p.waitFor("listening", 20*time.Second, func(l line) bool { return l.text("listener") == listener }).text("bind")
 }
 
 // transcript is all that the process has logged.

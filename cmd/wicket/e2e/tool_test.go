@@ -17,10 +17,17 @@ func need(t *testing.T, program string) {
 	if _, err := exec.LookPath(program); err == nil {
 		return
 	}
+	absent(t, program)
+}
+
+// absent ends a test for want of something: skipped on a contributor's
+// machine, failed where CI=true.
+func absent(t *testing.T, what string) {
+	t.Helper()
 	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not installed; .ci/run installs it", program)
+		t.Fatalf("%s is not installed; .ci/run installs it", what)
 	}
-	t.Skipf("%s is not installed", program)
+	t.Skipf("%s is not installed", what)
 }
 
 // result is what a finished program left.
