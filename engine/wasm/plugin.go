@@ -449,5 +449,9 @@ func (p *Plugin) close(ctx context.Context) error {
 	if p.compiled != nil {
 		errs = append(errs, p.compiled.Close(background))
 	}
-	return errors.Join(append(errs, p.runtime.Close(background))...)
+	errs = append(errs, p.runtime.Close(background))
+	// Somebody may hold on to a closed plugin; the megabytes of code need not
+	// stay for that. Nobody but the workers, which have ended, looked at these.
+	p.runtime, p.compiled, p.config, p.files = nil, nil, nil, nil
+	return errors.Join(errs...)
 }
