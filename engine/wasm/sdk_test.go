@@ -35,7 +35,7 @@ var buildGo = sync.OnceValues(func() ([]byte, error) {
 
 func goGuest(t testing.TB) []byte {
 	t.Helper()
-	if testing.Short() {
+	if testing.Short() || raceEnabled { // the race detector makes compiling it ten times slower
 		t.Skip("builds a Go guest")
 	}
 	if _, err := os.Stat("../../sdk/go/testdata/guest"); err != nil {
