@@ -44,7 +44,7 @@ type Options struct {
 	MaxPacketSize     uint32 // of a client's packets; default 1 MiB
 	ConnectMaxSize    uint32 // of the CONNECT; default 64 KiB
 	MaxInflight       uint16 // our Receive Maximum, and the cap of the client's; default 32
-	MaxQueued         int    // messages that wait in one session; default 1000
+	MaxQueued         int    // messages that wait in one session, the oldest make room; default 1000
 	MaxSubscriptions  int    // of one session; default 1000
 	MaxTopicLevels    int    // of a name or filter; default 128
 	TopicAliasMaximum uint16 // a client may use; default 16

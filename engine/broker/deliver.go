@@ -138,9 +138,8 @@ func (s *Shard) deliverAcknowledged(h *hit, x *cast, qos byte) {
 		}
 		return
 	}
-	if !sub.Enqueue(&s.pool, d, s.b.opt.MaxQueued) {
+	if sub.Enqueue(&s.pool, d, s.b.opt.MaxQueued) {
 		s.tally.add(cDroppedFull, 1)
-		return
 	}
 	if c != nil && sub.CanPump(c.window) {
 		s.stall.add(c)

@@ -136,7 +136,8 @@ func TestRefusedByReceiver(t *testing.T) {
 	a.expect(`PUBLISH t "2" q2 #2`)
 }
 
-// Messages wait for an absent client, up to the limit; QoS 0 does not.
+// Messages wait for an absent client; above the limit the oldest make room.
+// QoS 0 does not wait.
 func TestQueue(t *testing.T) {
 	w := newWorld(t, Options{MaxQueued: 3})
 	w.joined(0, "a", persistent).subscribed("t", 1).lose()
@@ -146,7 +147,7 @@ func TestQueue(t *testing.T) {
 	}
 	a := w.dial(0)
 	a.send(connect("a", persistent))
-	a.expect("CONNACK 0x0 present", `PUBLISH t "1" q1 #1`, `PUBLISH t "2" q1 #2`, `PUBLISH t "3" q1 #3`)
+	a.expect("CONNACK 0x0 present", `PUBLISH t "3" q1 #1`, `PUBLISH t "4" q1 #2`, `PUBLISH t "5" q1 #3`)
 	if n := w.b.Stats().DroppedFull; n != 2 {
 		t.Errorf("%d dropped, want 2", n)
 	}

@@ -59,7 +59,7 @@ type Stats struct {
 	Denied          int64 // publishes and filters that authorization denied
 	NoSubscribers   int64 // publishes that nobody was subscribed to
 	DroppedSlow     int64 // QoS 0 to a client above the high-water mark
-	DroppedFull     int64 // QoS 1 and 2 to a full queue
+	DroppedFull     int64 // QoS 1 and 2 that made room in a full queue
 	DroppedLarge    int64 // larger than the client's Maximum Packet Size
 	DroppedMailbox  int64 // QoS 0 to a shard that is behind
 	Expired         int64 // messages whose expiry interval passed

@@ -9,110 +9,124 @@ import (
 	"pgregory.net/rapid"
 )
 
+const modelLoops = 3
+
 // One persistent client that hops between loops while messages are published
 // on all of them, and the loops run in any order: there is never more than one
-// connection, every QoS 2 message arrives exactly once, nothing is left
-// behind.
+// connection, every message with QoS 1 or 2 arrives exactly once, nothing is
+// left behind.
 func TestTakeoverModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		const loops = 3
-		w := newWorld(t, Options{Shards: loops, MaxQueued: 10_000, MaxInflight: 10_000})
-		w.joined(0, "a", persistent).subscribed("x/y", 2).subscribed("x/+", 2).lose()
-		var publishers [loops]*peer
-		for i := range publishers {
-			publishers[i] = w.joined(i, fmt.Sprint("p", i))
-		}
-		w.joined(1, "other").subscribed("x/y", 0)
-		var (
-			hops []*peer
-			next uint16
-			got  = map[string]int{}
-		)
-		listen := func() {
-			for _, p := range hops {
-				for _, line := range p.said() {
-					p.acknowledge(line)
-					if f := strings.Fields(line); f[0] == "PUBLISH" && !slices.Contains(f, "dup") {
-						got[f[2]]++
-					}
-				}
-			}
-		}
-		w.manual = true
+		m := newTakeoverModel(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"connect": func(t *rapid.T) {
-				p := w.dial(rapid.IntRange(0, loops-1).Draw(t, "loop"))
-				hops = append(hops, p)
-				p.send(connect("a", persistent, receives(10_000)))
-				p.feed()
-			},
-			"lose": func(t *rapid.T) {
-				if len(hops) == 0 {
-					t.Skip("nobody is there")
-				}
-				p := rapid.SampledFrom(hops).Draw(t, "who")
-				listen() // what is on the wire arrives
-				p.lose()
-			},
-			"publish": func(t *rapid.T) {
-				p := publishers[rapid.IntRange(0, loops-1).Draw(t, "loop")]
-				next++
-				p.send(publish("x/y", fmt.Sprint(next), qos(1+byte(next%2), next)))
-				p.feed()
-			},
-			"publish 2": func(t *rapid.T) {
-				p := publishers[rapid.IntRange(0, loops-1).Draw(t, "loop")]
-				next++
-				p.send(publish("x/y", fmt.Sprint(next), qos(1+byte(next%2), next)))
-				p.feed()
-			},
-			"drain": func(t *rapid.T) { w.drain(rapid.IntRange(0, loops-1).Draw(t, "loop")) },
+			"connect":   m.connect,
+			"lose":      m.lose,
+			"publish":   m.publish,
+			"publish 2": m.publish,
+			"drain":     func(t *rapid.T) { m.w.drain(rapid.IntRange(0, modelLoops-1).Draw(t, "loop")) },
 			"feed": func(t *rapid.T) {
-				if len(hops) > 0 {
-					rapid.SampledFrom(hops).Draw(t, "who").feed()
+				if len(m.hops) > 0 {
+					rapid.SampledFrom(m.hops).Draw(t, "who").feed()
 				}
 			},
-			"read": func(*rapid.T) { listen() },
+			"read": func(*rapid.T) { m.listen() },
 		})
-		w.settle() // those who came at the same time have settled who is the last
-		open := 0
-		for _, h := range hops {
-			if h.reason == "" {
-				open++
-			}
-		}
-		if open > 1 {
-			t.Fatalf("%d connections are open", open)
-		}
-		p := w.dial(rapid.IntRange(0, loops-1).Draw(t, "last loop"))
-		hops = append(hops, p)
-		p.send(connect("a", persistent, receives(10_000)))
+		m.w.settle() // those who came at the same time have settled who is the last
+		m.onlyOne(t)
+		m.connect(t)
 		for range 20 {
-			w.settle()
-			listen()
+			m.w.settle()
+			m.listen()
 		}
-		for i, h := range hops {
-			if h.reason == "" && h != p {
-				t.Fatalf("connection %d is still open", i)
-			}
+		m.onlyOne(t)
+		if last := m.hops[len(m.hops)-1]; last.reason != "" {
+			t.Fatalf("the last connection is closed: %s", last.reason)
 		}
-		if p.reason != "" {
-			t.Fatalf("the last connection is closed: %s", p.reason)
-		}
-		for i := uint16(1); i <= next; i++ {
-			if n := got[fmt.Sprintf("%q", fmt.Sprint(i))]; n != 1 {
+		for i := uint16(1); i <= m.next; i++ {
+			if n := m.got[fmt.Sprintf("%q", fmt.Sprint(i))]; n != 1 {
 				t.Errorf("message %d came %d times", i, n)
 			}
 		}
-		w.manual = false
-		last := w.joined(0, "a")
-		last.send(disconnect())
-		for _, x := range publishers {
-			x.lose()
-		}
-		w.joined(1, "other").send(disconnect())
-		w.empty()
+		m.leave()
 	})
+}
+
+type takeoverModel struct {
+	w          *world
+	publishers [modelLoops]*peer
+	hops       []*peer // the connections of the client that hops
+	next       uint16
+	got        map[string]int // how often a payload came for the first time
+}
+
+func newTakeoverModel(t *rapid.T) *takeoverModel {
+	w := newWorld(t, Options{Shards: modelLoops, MaxQueued: 10_000, MaxInflight: 10_000})
+	m := &takeoverModel{w: w, got: map[string]int{}}
+	w.joined(0, "a", persistent).subscribed("x/y", 2).subscribed("x/+", 2).lose()
+	for i := range m.publishers {
+		m.publishers[i] = w.joined(i, fmt.Sprint("p", i))
+	}
+	w.joined(1, "other").subscribed("x/y", 0)
+	w.manual = true
+	return m
+}
+
+func (m *takeoverModel) connect(t *rapid.T) {
+	p := m.w.dial(rapid.IntRange(0, modelLoops-1).Draw(t, "loop"))
+	m.hops = append(m.hops, p)
+	p.send(connect("a", persistent, receives(10_000)))
+	p.feed()
+}
+
+func (m *takeoverModel) lose(t *rapid.T) {
+	if len(m.hops) == 0 {
+		t.Skip("nobody is there")
+	}
+	p := rapid.SampledFrom(m.hops).Draw(t, "who")
+	m.listen() // what is on the wire arrives
+	p.lose()
+}
+
+func (m *takeoverModel) publish(t *rapid.T) {
+	p := m.publishers[rapid.IntRange(0, modelLoops-1).Draw(t, "loop")]
+	m.next++
+	p.send(publish("x/y", fmt.Sprint(m.next), qos(1+byte(m.next%2), m.next)))
+	p.feed()
+}
+
+// listen takes what has been sent on all connections and answers it.
+func (m *takeoverModel) listen() {
+	for _, p := range m.hops {
+		for _, line := range p.said() {
+			p.acknowledge(line)
+			if f := strings.Fields(line); f[0] == "PUBLISH" && !slices.Contains(f, "dup") {
+				m.got[f[2]]++
+			}
+		}
+	}
+}
+
+func (m *takeoverModel) onlyOne(t *rapid.T) {
+	open := 0
+	for _, h := range m.hops {
+		if h.reason == "" {
+			open++
+		}
+	}
+	if open > 1 {
+		t.Fatalf("%d connections are open", open)
+	}
+}
+
+// leave ends every session and checks that nothing remains.
+func (m *takeoverModel) leave() {
+	m.w.manual = false
+	m.w.joined(0, "a").send(disconnect())
+	for _, p := range m.publishers {
+		p.lose()
+	}
+	m.w.joined(1, "other").send(disconnect())
+	m.w.empty()
 }
 
 // acknowledge answers a line as a good client would.

@@ -110,13 +110,15 @@ func (s *Session) Send(p *Pool, d Delivery) uint16 {
 	return s.lastID
 }
 
-// Enqueue lets a message wait; false means that the queue holds limit already.
-func (s *Session) Enqueue(p *Pool, d Delivery, limit int) bool {
-	if s.Queued() >= limit {
-		return false
+// Enqueue lets a message wait behind at most limit-1 others; when there are
+// more, the oldest makes room, and dropped is true.
+func (s *Session) Enqueue(p *Pool, d Delivery, limit int) (dropped bool) {
+	q := &s.outbound(p).queue
+	if dropped = q.n >= limit; dropped {
+		q.pop()
 	}
-	s.outbound(p).queue.push(d)
-	return true
+	q.push(d)
+	return dropped
 }
 
 // Resume starts a new connection: whatever is unacknowledged is to be sent

@@ -33,14 +33,6 @@ func delivery(n int, qos byte) Delivery {
 	return Delivery{Msg: &Message{Payload: []byte(fmt.Sprint(n)), QoS: qos}, QoS: qos}
 }
 
-// send does what a broker does with a message for a connected client.
-func (s *Session) send(p *Pool, d Delivery, limit uint16) (id uint16, sent bool) {
-	if s.CanSend(limit) {
-		return s.Send(p, d), true
-	}
-	return 0, s.Enqueue(p, d, 1<<20)
-}
-
 func TestPacketIDsWrap(t *testing.T) {
 	var p Pool
 	s := Session{lastID: ids - 1}
@@ -113,113 +105,144 @@ func TestAnswers(t *testing.T) {
 // limit at a time, never lost, and repeated only after Resume.
 func TestSessionModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var (
-			p        Pool
-			s        = Session{lastID: uint16(rapid.IntRange(0, ids).Draw(t, "last id"))}
-			limit    = uint16(rapid.IntRange(1, 5).Draw(t, "limit"))
-			next     int
-			queue    []string // not sent yet
-			open     []uint16 // sent and not done, in order
-			payload  = map[uint16]string{}
-			released = map[uint16]bool{}
-			sent     = map[uint16]bool{} // in this connection
-		)
-		pump := func() {
-			var expired uint64
-			for {
-				tr, ok := s.Next(&p, limit, 1, &expired)
-				if !ok {
-					break
-				}
-				if tr.Dup {
-					i := slices.IndexFunc(open, func(id uint16) bool { return !sent[id] })
-					if i < 0 || open[i] != tr.ID || tr.Release != released[tr.ID] {
-						t.Fatalf("repeats %d (release %v), open %v", tr.ID, tr.Release, open)
-					}
-				} else {
-					if len(queue) == 0 || string(tr.Msg.Payload) != queue[0] {
-						t.Fatalf("sends %q, queue %v", tr.Msg.Payload, queue)
-					}
-					payload[tr.ID], queue = queue[0], queue[1:]
-					open = append(open, tr.ID)
-				}
-				sent[tr.ID] = true
-			}
-			if len(sent) < int(limit) && len(queue) > 0 {
-				t.Fatalf("%d wait although only %d of %d are sent", len(queue), len(sent), limit)
-			}
-		}
-		finish := func(id uint16) {
-			open = slices.DeleteFunc(open, func(o uint16) bool { return o == id })
-			delete(sent, id)
-			delete(released, id)
-			pump()
-		}
-		anyOpen := func(t *rapid.T) uint16 {
-			if len(open) == 0 {
-				t.Skip("nothing is open")
-			}
-			return rapid.SampledFrom(open).Draw(t, "id")
+		m := &model{
+			s:        Session{lastID: uint16(rapid.IntRange(0, ids).Draw(t, "last id"))},
+			limit:    uint16(rapid.IntRange(1, 5).Draw(t, "limit")),
+			released: map[uint16]bool{},
+			sent:     map[uint16]bool{},
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"publish": func(t *rapid.T) {
-				next++
-				d := delivery(next, byte(rapid.IntRange(1, 2).Draw(t, "qos")))
-				id, ok := s.send(&p, d, limit)
-				switch {
-				case !ok:
-					t.Fatal("refused")
-				case id == 0:
-					queue = append(queue, string(d.Msg.Payload))
-				default:
-					if payload[id] != "" && slices.Contains(open, id) {
-						t.Fatalf("packet id %d is in use", id)
-					}
-					payload[id] = string(d.Msg.Payload)
-					open = append(open, id)
-					sent[id] = true
-				}
-			},
-			"acknowledge": func(t *rapid.T) {
-				id := anyOpen(t)
-				switch s.Puback(&p, id) {
-				case Done:
-					finish(id)
-				case Unexpected:
-					if s.Pubrec(&p, id, false) != Release {
-						t.Fatal("PUBREC is not answered")
-					}
-					released[id] = true
-				default:
-					t.Fatalf("%d is unknown", id)
-				}
-			},
-			"complete": func(t *rapid.T) {
-				id := anyOpen(t)
-				got := s.Pubcomp(&p, id)
-				if released[id] != (got == Done) {
-					t.Fatalf("PUBCOMP %d: %v", id, got)
-				}
-				if got == Done {
-					finish(id)
-				}
-			},
+			"publish":     m.publish,
+			"acknowledge": m.acknowledge,
+			"complete":    m.complete,
 			"reconnect": func(t *rapid.T) {
-				limit = uint16(rapid.IntRange(1, 5).Draw(t, "limit"))
-				s.Resume()
-				clear(sent)
-				pump()
+				m.limit = uint16(rapid.IntRange(1, 5).Draw(t, "limit"))
+				m.s.Resume()
+				clear(m.sent)
+				m.pump(t)
 			},
-			"": func(t *rapid.T) {
-				if s.Inflight() != len(open) || s.Queued() != len(queue) {
-					t.Fatalf("in flight %d, queued %d; want %d, %d", s.Inflight(), s.Queued(), len(open), len(queue))
-				}
-				if s.Idle() != (len(open)+len(queue) == 0) {
-					t.Fatalf("idle is %v", s.Idle())
-				}
-			},
+			"": m.check,
 		})
 	})
+}
+
+// model is a session, and what it should hold.
+type model struct {
+	p        Pool
+	s        Session
+	limit    uint16
+	next     int
+	queue    []string        // not sent yet
+	open     []uint16        // sent and not done, in order
+	released map[uint16]bool // PUBREC has come
+	sent     map[uint16]bool // in this connection
+}
+
+func (m *model) publish(t *rapid.T) {
+	m.next++
+	d := delivery(m.next, byte(rapid.IntRange(1, 2).Draw(t, "qos")))
+	if !m.s.CanSend(m.limit) {
+		m.s.Enqueue(&m.p, d, 1<<20)
+		m.queue = append(m.queue, string(d.Msg.Payload))
+		return
+	}
+	id := m.s.Send(&m.p, d)
+	if slices.Contains(m.open, id) {
+		t.Fatalf("packet id %d is in use", id)
+	}
+	m.open = append(m.open, id)
+	m.sent[id] = true
+}
+
+func (m *model) pump(t *rapid.T) {
+	var expired uint64
+	for {
+		x, ok := m.s.Next(&m.p, m.limit, 1, &expired)
+		if !ok {
+			break
+		}
+		if x.Dup {
+			i := slices.IndexFunc(m.open, func(id uint16) bool { return !m.sent[id] })
+			if i < 0 || m.open[i] != x.ID || x.Release != m.released[x.ID] {
+				t.Fatalf("repeats %d (release %v), open %v", x.ID, x.Release, m.open)
+			}
+		} else {
+			if len(m.queue) == 0 || string(x.Msg.Payload) != m.queue[0] {
+				t.Fatalf("sends %q, queue %v", x.Msg.Payload, m.queue)
+			}
+			m.queue = m.queue[1:]
+			m.open = append(m.open, x.ID)
+		}
+		m.sent[x.ID] = true
+	}
+	if len(m.sent) < int(m.limit) && len(m.queue) > 0 {
+		t.Fatalf("%d wait although only %d of %d are sent", len(m.queue), len(m.sent), m.limit)
+	}
+}
+
+func (m *model) any(t *rapid.T) uint16 {
+	if len(m.open) == 0 {
+		t.Skip("nothing is open")
+	}
+	return rapid.SampledFrom(m.open).Draw(t, "id")
+}
+
+func (m *model) acknowledge(t *rapid.T) {
+	id := m.any(t)
+	switch m.s.Puback(&m.p, id) {
+	case Done:
+		m.finish(t, id)
+	case Unexpected:
+		if m.s.Pubrec(&m.p, id, false) != Release {
+			t.Fatal("PUBREC is not answered")
+		}
+		m.released[id] = true
+	default:
+		t.Fatalf("%d is unknown", id)
+	}
+}
+
+func (m *model) complete(t *rapid.T) {
+	id := m.any(t)
+	got := m.s.Pubcomp(&m.p, id)
+	if m.released[id] != (got == Done) {
+		t.Fatalf("PUBCOMP %d: %v", id, got)
+	}
+	if got == Done {
+		m.finish(t, id)
+	}
+}
+
+func (m *model) finish(t *rapid.T, id uint16) {
+	m.open = slices.DeleteFunc(m.open, func(o uint16) bool { return o == id })
+	delete(m.sent, id)
+	delete(m.released, id)
+	m.pump(t)
+}
+
+func (m *model) check(t *rapid.T) {
+	if m.s.Inflight() != len(m.open) || m.s.Queued() != len(m.queue) {
+		t.Fatalf("in flight %d, queued %d; want %d, %d", m.s.Inflight(), m.s.Queued(), len(m.open), len(m.queue))
+	}
+	if m.s.Idle() != (len(m.open)+len(m.queue) == 0) {
+		t.Fatalf("idle is %v", m.s.Idle())
+	}
+}
+
+// The oldest message makes room.
+func TestEnqueueDropsOldest(t *testing.T) {
+	var p Pool
+	var s Session
+	for i := range 5 {
+		if dropped := s.Enqueue(&p, delivery(i, 1), 3); dropped != (i >= 3) {
+			t.Errorf("%d: dropped is %v", i, dropped)
+		}
+	}
+	var expired uint64
+	x, ok := s.Next(&p, 1, 1, &expired)
+	if !ok || string(x.Msg.Payload) != "2" || s.Queued() != 2 {
+		t.Errorf("got %q, %d wait", x.Msg.Payload, s.Queued())
+	}
 }
 
 func TestSubscriptionsModel(t *testing.T) {
