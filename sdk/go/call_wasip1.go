@@ -28,7 +28,7 @@ func exportCompleted(id int64, status int32, ptr unsafe.Pointer, size int32) {
 		c.status = wire.Failed
 	}
 	close(c.done)
-	pump(nil)
+	pump(nil, many)
 }
 
 // await parks the calling goroutine until the host has completed call id.

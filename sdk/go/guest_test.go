@@ -234,6 +234,25 @@ func TestChainedAndConcurrentCalls(t *testing.T) {
 	}
 }
 
+// A handler may wait for what another request does.
+func TestWaitingForAnotherRequest(t *testing.T) {
+	g := open(t)
+	for req := range int64(100) {
+		if code := g.Authenticate(req+1, connect("wait")); code != wire.Pending {
+			t.Fatalf("request %d returned %d, want Pending", req+1, code)
+		}
+	}
+	if len(g.Answers) != 0 {
+		t.Fatalf("resolved %v", g.Answers)
+	}
+	g.Authenticate(200, connect("open"))
+	for req := range int64(100) {
+		if a, ok := g.Answers[req+1]; !ok || a.Code != wire.Allow {
+			t.Fatalf("request %d: %v %+v", req+1, ok, a)
+		}
+	}
+}
+
 func TestStrayCompletion(t *testing.T) {
 	g := open(t)
 	g.Complete(12345, wire.OK, "nobody asked")

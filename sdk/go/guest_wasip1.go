@@ -33,6 +33,7 @@ var (
 	output   []byte // what resolve and the calls are given; reused
 	free     []*worker
 	calls    = map[int64]*call{}
+	pending  int    // requests whose export has returned Pending
 	progress uint32 // counts what handlers did, for pump
 )
 
@@ -143,10 +144,14 @@ func dispatch(req int64, run func(*worker) Verdict, now bool, ptr unsafe.Pointer
 	w.req, w.run, w.event = req, run, event
 	w.detached, w.finished = false, false
 	w.wake <- struct{}{}
-	pump(&w.finished)
+	pump(&w.finished, many)
 	if !w.finished {
 		w.detached = true
+		pending++
 		return wire.Pending
+	}
+	if pending > len(calls) { // some wait for what this one may have done
+		pump(nil, few)
 	}
 	code := w.code
 	if !w.gone {
@@ -155,19 +160,26 @@ func dispatch(req int64, run func(*worker) Verdict, now bool, ptr unsafe.Pointer
 	return code
 }
 
-// pump lets the other goroutines run until *finished, or until two rounds in
-// a row in which no handler did anything. One round is not enough: now and
-// then the scheduler prefers the goroutine that has just yielded.
-func pump(finished *bool) {
-	for quiet := 0; quiet < 2; {
+// The rounds that pump waits for a sign of life. Two are needed because now and
+// then the scheduler prefers the goroutine that has just yielded. A handler that
+// has shown nothing yet may wait for another request, or only for the garbage
+// collector, and is given more.
+const (
+	few  = 2
+	many = 64
+)
+
+// pump lets the other goroutines run until *finished, or until no handler has
+// done anything that shows for limit rounds in a row.
+func pump(finished *bool, limit int) {
+	for quiet := 0; quiet < limit; quiet++ {
 		before := progress
 		runtime.Gosched()
 		if finished != nil && *finished {
 			return
 		}
-		quiet++
 		if progress != before {
-			quiet = 0
+			quiet, limit = -1, few
 		}
 	}
 }
@@ -231,6 +243,9 @@ func (w *worker) finish(v Verdict) {
 	w.event = nil
 	progress++
 	w.finished = true
+	if w.detached {
+		pending--
+	}
 	if !v.detail && !w.detached {
 		w.code = int32(v.code)
 		return

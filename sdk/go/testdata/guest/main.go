@@ -13,6 +13,8 @@ const hash = "$7$101$c2FsdA==$aGFzaA=="
 
 var kept []string
 
+var gate = make(chan struct{})
+
 func init() {
 	wicket.OnLoad(func(l *wicket.LoadInfo) error {
 		switch l.Plugin {
@@ -67,6 +69,12 @@ func authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
 		kept = append(kept, c.ClientID)
 		_, _ = ctx.VerifyPassword(hash, c.Password)
 		return wicket.Allow().Attribute("first", kept[0]).Attribute("mine", c.ClientID)
+	case "wait":
+		<-gate
+		return wicket.Allow()
+	case "open":
+		close(gate)
+		return wicket.Allow()
 	case "verify":
 		return verify(ctx, c)
 	case "twice":
