@@ -64,6 +64,14 @@ const (
 	statusFailed
 )
 
+// Bits of the import hears: questions that the guest wants to be asked.
+const (
+	hearsAuthenticate = 1 << iota
+	hearsAuthorize
+
+	hearsAll = hearsAuthenticate | hearsAuthorize // a guest that does not say
+)
+
 // Bits of the import features and of Load.features.
 const (
 	featurePassword = 1 << iota
@@ -89,6 +97,7 @@ var imports = map[string]imported{
 	"log":             {"(i32, i32, i32) -> ()", ""},
 	"resolve":         {"(i64, i32, i32, i32) -> i32", ""},
 	"features":        {"() -> i64", ""},
+	"hears":           {"(i32) -> ()", ""},
 	"now_unix_ms":     {"() -> i64", ""},
 	"random":          {"(i32, i32) -> ()", ""},
 	"cert_field":      {"(i64, i32, i32, i32, i32) -> i32", ""},

@@ -47,6 +47,7 @@ type instance struct {
 	stack     [5]uint64
 
 	live    map[int64]*request // asked and not answered
+	hears   uint32             // questions it wants, as it said while it was loaded
 	born    time.Time
 	high    uint64 // memory size beyond which the instance is replaced
 	broken  *fault // set by an import: drop the instance after this call
@@ -59,7 +60,7 @@ type instance struct {
 var baseContext = experimental.WithMemoryAllocator(context.Background(), experimental.MemoryAllocatorFunc(allocate))
 
 func newInstance(w *worker) *instance {
-	i := &instance{p: w.p, w: w, live: map[int64]*request{}, born: time.Now()}
+	i := &instance{p: w.p, w: w, live: map[int64]*request{}, hears: hearsAll, born: time.Now()}
 	i.out.out = func(text string) { i.say(1, text) }
 	i.guard = newGuard(baseContext, i)
 	return i

@@ -177,9 +177,18 @@ func (p *Plugin) open(ctx context.Context, o *Options) error {
 	if err := p.compile(ctx, m, binary); err != nil {
 		return fail(err)
 	}
-	_, p.hears[auth.Authentication] = m.exports[exportAuthenticate]
-	_, p.hears[auth.Authorization] = m.exports[exportAuthorize]
-	return p.startAll(o.Workers)
+	return p.startAll(m, o.Workers)
+}
+
+// listen notes the questions that the guest exports a function for and has
+// not declined: some toolchains export every function of their SDK, and a
+// question that nobody hears must not cost a call.
+func (p *Plugin) listen(m *module) {
+	said := p.workers[0].cur.hears
+	_, authenticate := m.exports[exportAuthenticate]
+	_, authorize := m.exports[exportAuthorize]
+	p.hears[auth.Authentication] = authenticate && said&hearsAuthenticate != 0
+	p.hears[auth.Authorization] = authorize && said&hearsAuthorize != 0
 }
 
 // readModule returns the bytes of a module, read from its file unless given.
@@ -257,7 +266,7 @@ func compileWorkers() int { return max(2, runtime.GOMAXPROCS(0)/2) }
 
 // startAll starts the workers' instances: the first alone, since it finds
 // what is wrong, the others at once.
-func (p *Plugin) startAll(n int) error {
+func (p *Plugin) startAll(m *module, n int) error {
 	for index := range n {
 		p.workers = append(p.workers, newWorker(p, index))
 	}
@@ -286,6 +295,7 @@ func (p *Plugin) startAll(n int) error {
 			return err
 		}
 	}
+	p.listen(m)
 	for _, w := range p.workers {
 		w.up.Store(true)
 		p.wg.Go(w.run)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/mqtt"
+	"github.com/wicketmq/wicket/plugins"
 )
 
 // buildGo compiles the SDK's own test guest with the stock toolchain, once for
@@ -59,6 +60,9 @@ func askAs(p *Plugin, user string) <-chan auth.Verdict {
 func TestGoGuest(t *testing.T) {
 	h := newHost(t, HostOptions{CacheDir: goCache})
 	p := open(t, h, Options{Workers: 2, Module: goGuest(t), Limits: Limits{AuthenticateSlice: time.Second, AuthorizeSlice: time.Second}})
+	if !p.Hears(auth.Authentication) || !p.Hears(auth.Authorization) {
+		t.Error("the guest has handlers for both questions")
+	}
 	for _, tc := range []struct {
 		user string
 		want auth.Decision
@@ -143,5 +147,20 @@ func TestCGuest(t *testing.T) {
 	}
 	if v := answer(t, p, "bad"); v.Decision != auth.Deny || v.Reason != mqtt.BadUsernameOrPassword || v.ReasonText != "no" {
 		t.Errorf("%+v", v)
+	}
+}
+
+// A Go module exports every function of the SDK; it is asked only what it has
+// a handler for.
+func TestGoGuestHears(t *testing.T) {
+	module, ok := plugins.Builtin("password")
+	if !ok {
+		t.Fatal("no built-in password plugin")
+	}
+	h := newHost(t, HostOptions{CacheDir: goCache})
+	p := open(t, h, Options{Workers: 2, Module: module, Grants: []string{GrantPassword},
+		Config: []byte(`{"users_file":"users"}`), Files: []File{{Key: "users_file", Path: "users", Content: []byte("\n")}}})
+	if !p.Hears(auth.Authentication) || p.Hears(auth.Authorization) {
+		t.Errorf("hears authentication %v, authorization %v", p.Hears(auth.Authentication), p.Hears(auth.Authorization))
 	}
 }

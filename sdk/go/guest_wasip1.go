@@ -86,14 +86,26 @@ func exportLoad(ptr unsafe.Pointer, size int32) (code int32) {
 		Error("cannot read the load event: " + err.Error())
 		return 1
 	}
-	if handlers.load == nil {
-		return 0
+	if handlers.load != nil {
+		if err := handlers.load(&info); err != nil {
+			Error(err.Error())
+			return 1
+		}
 	}
-	if err := handlers.load(&info); err != nil {
-		Error(err.Error())
-		return 1
-	}
+	hostHears(heard()) // OnLoad may have set handlers
 	return 0
+}
+
+// heard is the set of questions that have a handler, as the import hears
+// wants it: this module exports a function for every one.
+func heard() (questions uint32) {
+	if handlers.authenticate != nil {
+		questions |= 1
+	}
+	if handlers.authorize != nil {
+		questions |= 2
+	}
+	return questions
 }
 
 //go:wasmexport wicket_unload

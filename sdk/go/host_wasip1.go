@@ -12,6 +12,9 @@ func hostLog(level int32, ptr unsafe.Pointer, size uint32)
 //go:wasmimport wicket resolve
 func hostResolve(req int64, code int32, ptr unsafe.Pointer, size uint32) int32
 
+//go:wasmimport wicket hears
+func hostHears(questions uint32)
+
 //go:wasmimport wicket cert_field
 func hostCertField(req int64, field, index int32, ptr unsafe.Pointer, size uint32) int32
 

@@ -63,6 +63,7 @@ type Guest struct {
 	Logs     []string
 	Answers  map[int64]Answer
 	Calls    []Call
+	Hears    uint32              // questions it wants to be asked
 	Refuse   int64               // when negative, what password_verify returns
 	Fields   map[[2]int32]string // cert_field by field and index
 	tb       testing.TB
@@ -157,6 +158,7 @@ func imports(ctx context.Context, rt wazero.Runtime) error {
 		return 0
 	})
 	export("features", func(context.Context) int64 { return 1 })
+	export("hears", func(ctx context.Context, questions uint32) { of(ctx).Hears = questions })
 	export("now_unix_ms", func(context.Context) int64 { return 1_700_000_000_000 })
 	export("random", func(ctx context.Context, m api.Module, ptr, n uint32) { rand.Read(of(ctx).read(m, ptr, n)) })
 	export("cert_field", func(ctx context.Context, m api.Module, _ int64, field, index int32, ptr, n uint32) int32 {
