@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"slices"
-
 	"github.com/wicketmq/wicket/engine/mqtt"
 	"github.com/wicketmq/wicket/engine/session"
 	"github.com/wicketmq/wicket/engine/topic"
@@ -116,6 +114,7 @@ func (x *cast) encode(f *frame, v mqtt.Version, qos byte) {
 type routed struct {
 	msg    *session.Message
 	nodes  []*node
+	few    [2]*node // the nodes, when there are no more: they seldom are
 	from   *subscriber
 	pub    int
 	seq    uint64
@@ -128,12 +127,12 @@ func (s *Shard) spread(x *cast, ms *topic.Matches[*subscriber]) {
 	x.seq = s.seq
 	r := &routed{
 		msg:    s.message(x),
-		nodes:  slices.Clone(ms.Nodes),
 		from:   x.from,
 		pub:    s.id,
 		seq:    s.seq,
 		shards: ms.Shards,
 	}
+	r.nodes = append(r.few[:0], ms.Nodes...)
 	for i, to := range s.b.shards {
 		if i == s.id || ms.Shards&(1<<i) == 0 {
 			continue

@@ -225,6 +225,16 @@ func TestShutdown(t *testing.T) {
 	b.ended("server stops")
 	c.Shutdown()
 	c.ended("server stops")
+
+	l := new(later)
+	w.gate = (&decider{authenticate: l.authenticate}).gate(t)
+	d := w.dial(0)
+	d.send(connect("d"))
+	d.Shutdown()
+	d.ended("server stops", "CONNACK 0x88")
+	l.answer(w, auth.Verdict{Decision: auth.Allow})
+	d.Shutdown() // nothing more to say
+	d.expect()
 }
 
 // Grants end: the client is told and the verdict's caps hold.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"testing"
+	"time"
 
 	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/mqtt"
@@ -201,4 +202,48 @@ func TestReload(t *testing.T) {
 	w.gate = g
 	a.send(publish("a", "x", qos(1, 2)))
 	a.expect("PUBACK 2 0x87")
+}
+
+// A grant that ends takes the connection with it.
+func TestGrantExpires(t *testing.T) {
+	w := newWorld(t, Options{})
+	w.gate = (&decider{authenticate: func(_ *auth.Request, done func(auth.Verdict)) {
+		done(auth.Verdict{Decision: auth.Allow, Default: auth.Allow, ExpireAt: time.Now().Add(time.Minute)})
+	}}).gate(t)
+	a := w.joined(0, "a", keepAlive(10))
+	for range 11 {
+		w.pass(5)
+		a.send(pingPacket{})
+		a.expect("PINGRESP")
+	}
+	w.pass(7)
+	a.ended("grant expired", "DISCONNECT 0x87")
+}
+
+// The verdict may rename the client, and its certificate counts in rules.
+func TestVerdictRenames(t *testing.T) {
+	w := newWorld(t, Options{})
+	w.gate = (&decider{authenticate: func(_ *auth.Request, done func(auth.Verdict)) {
+		done(auth.Verdict{Decision: auth.Allow, Default: auth.Allow, ClientID: "renamed", Username: "boss"})
+	}}).gate(t)
+	a := w.joined(0, "a")
+	if id, user := a.Client.sub.ClientID, a.Client.sub.who.user(); id != "renamed" || user != "boss" {
+		t.Errorf("it is %q of user %q", id, user)
+	}
+	b := w.joined(0, "b")
+	a.ended("taken over", "DISCONNECT 0x8e")
+	b.silent()
+}
+
+// A will is judged again when it is sent: the grant may have ended by then.
+func TestWillJudgedAgain(t *testing.T) {
+	w := newWorld(t, Options{})
+	s := w.joined(0, "s").subscribed("t", 0)
+	a := w.joined(0, "a", withWill("t", "w"))
+	a.Client.sub.will.grant = nil // as one that has ended
+	a.lose()
+	s.silent()
+	if n := w.b.Stats(); n.Denied != 1 || n.Wills != 0 {
+		t.Errorf("%+v", n)
+	}
 }
