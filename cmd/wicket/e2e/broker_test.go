@@ -18,12 +18,31 @@ import (
 type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
-	out  bytes.Buffer // standard output
+	out  output // standard output
 	mu   sync.Mutex
 	logs []line
 	news chan struct{} // closed and replaced whenever a line comes
 	done chan struct{} // closed when the process has ended
 	err  error
+}
+
+// output is what a process has printed so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // line is one JSON line of the broker's log.
@@ -44,11 +63,17 @@ func start(t *testing.T, args ...string) *process {
 // launch is start without waiting.
 func launch(t *testing.T, args ...string) *process {
 	t.Helper()
+	return launchIn(t, t.TempDir(), args...)
+}
+
+// launchIn is launch in a directory.
+func launchIn(t *testing.T, dir string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, news: make(chan struct{}), done: make(chan struct{})}
-	p.cmd = exec.Command(binary, append([]string{"run", "--log-format", "json"}, args...)...)
+	p.cmd = exec.Command(binary, append([]string{"run"}, args...)...)
 	p.cmd.Stdout = &p.out
-	p.cmd.Dir = t.TempDir()
-	p.cmd.Env = append(os.Environ(), "GOTRACEBACK=all")
+	p.cmd.Dir = dir
+	p.cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "WICKET_LOG__FORMAT=json")
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
