@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"log/slog"
 
 	"github.com/wicketmq/wicket/engine/mqtt"
 	"github.com/wicketmq/wicket/engine/wheel"
@@ -191,8 +192,9 @@ func misplaced(t mqtt.Type) error {
 // breach ends a connection on which the protocol was broken [MQTT-4.13.1-1].
 func (c *Client) breach(err error) {
 	c.shard.tally.add(cErrors, 1)
-	c.shard.b.opt.Log.Debug("client broke the protocol",
-		"listener", c.info.Listener, "peer", c.link.Peer(), "error", err)
+	if c.logs(slog.LevelDebug) {
+		c.log(slog.LevelDebug, "client broke the protocol", slog.Any("error", err))
+	}
 	c.disconnect(mqtt.ReasonOf(err), "protocol error")
 }
 
@@ -212,6 +214,7 @@ func (c *Client) close(word string) {
 	if c.state == closed {
 		return
 	}
+	c.logEnd(word)
 	c.state = closed
 	c.link.Close(word)
 	c.gone()
@@ -239,6 +242,7 @@ func (c *Client) Lost(reason string) {
 		return
 	}
 	defer c.shard.recovered("lost connection")
+	c.logEnd(reason)
 	c.gone()
 }
 

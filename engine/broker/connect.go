@@ -2,6 +2,7 @@ package broker
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"time"
 
 	"github.com/wicketmq/wicket/engine/auth"
@@ -284,6 +285,10 @@ func (k *connecting) attach(s *Shard, sub *subscriber, present bool) {
 	s.tally.add(cConnects, 1)
 	s.tally.add(cConnections, 1)
 	k.welcome(c, present)
+	if c.logs(slog.LevelDebug) {
+		c.log(slog.LevelDebug, "client connected",
+			slog.String("username", k.req.Username), slog.Bool("session_present", present))
+	}
 	c.arm()
 	c.link.Resume()
 	sub.Resume()
@@ -364,6 +369,14 @@ func (c *Client) refuse(reason mqtt.Reason, text, word string) {
 		p.Properties.ReasonString = []byte(text)
 	}
 	c.shard.tally.add(cRefused, 1)
+	if c.logs(slog.LevelInfo) {
+		id := ""
+		if k, ok := c.job.(*connecting); ok {
+			id = k.req.ClientID
+		}
+		c.log(slog.LevelInfo, "client refused", slog.String("client_id", id),
+			slog.String("reason", reason.String()), slog.String("because", word))
+	}
 	c.connack(&p)
 	c.close(word)
 }

@@ -136,8 +136,8 @@ func (s *Shard) end(sub *subscriber) {
 		s.unindex(sub, x.Filter)
 	}
 	sub.Clear(&s.pool)
-	sub.life.Store(ended)
 	s.b.registry.remove(sub)
+	sub.life.Store(ended) // after that: who sees it finds the client id free
 	if m := sub.move; m != nil {
 		sub.move = nil
 		m.release(s)
