@@ -116,6 +116,7 @@ type peer struct {
 	paused  bool
 	hungry  bool // has bytes in that Feed has not seen
 	reason  string
+	broken  bool // its link panics
 	timer   wheel.Timer
 }
 
@@ -126,7 +127,12 @@ func (w *world) dial(shard int) *peer {
 	return p
 }
 
-func (p *peer) Out() []byte     { return p.out }
+func (p *peer) Out() []byte {
+	if p.broken {
+		panic("broken link")
+	}
+	return p.out
+}
 func (p *peer) SetOut(b []byte) { p.out = b }
 func (p *peer) Pause()          { p.paused = true }
 func (p *peer) Resume()         { p.paused, p.hungry = false, true }

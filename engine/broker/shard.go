@@ -98,7 +98,12 @@ func (s *Shard) recovered(what string) {
 	}
 }
 
+// bug notes a panic and lets go of the message it may have come upon.
 func (s *Shard) bug(what string, p any) {
+	s.cast.end()
+	clear(s.hits)
+	clear(s.strangers)
+	s.hits, s.strangers = s.hits[:0], s.strangers[:0]
 	s.tally.add(cPanics, 1)
 	s.b.opt.Log.Error("bug: recovered in the broker",
 		"at", what, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))

@@ -203,3 +203,23 @@ func TestBugIsContained(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 }
+
+// A bug in the middle of a fan-out leaves nothing of the message behind.
+func TestBugWhileDelivering(t *testing.T) {
+	w := newWorld(t, Options{Shards: 2})
+	subs := []*peer{w.joined(0, "1").subscribed("t", 0), w.joined(0, "2").subscribed("t", 0), w.joined(0, "3").subscribed("t", 0)}
+	subs[1].broken = true
+	w.joined(0, "a").send(publish("t", "x"))
+	w.joined(1, "b").send(publish("t", "y"))
+	subs[1].broken = false
+	for _, p := range subs {
+		p.said()
+	}
+	w.joined(0, "c").send(publish("t", "z"))
+	for _, p := range subs {
+		p.expect(`PUBLISH t "z"`)
+	}
+	if n := w.b.Stats().Panics; n != 2 {
+		t.Errorf("%d panics, want 2", n)
+	}
+}
