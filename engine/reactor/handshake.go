@@ -3,6 +3,7 @@ package reactor
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/wicketmq/wicket/engine/cert"
@@ -42,8 +43,9 @@ func (c *conn) send(records []byte) error { return c.gc.AsyncWrite(records, nil)
 
 func (c *conn) startHandshake() {
 	c.flags |= isRunning
+	peer := c.Peer() // which gnet forgets when the peer goes away
 	err := c.loop.r.opts.Pool.Start(c.tls, c.cutoff(), func(err error) {
-		c.loop.post(func() { c.handshaken(err) })
+		c.loop.post(func() { c.handshaken(peer, err) })
 	})
 	if err != nil {
 		c.flags &^= isRunning
@@ -62,12 +64,20 @@ func (c *conn) cutoff() time.Time {
 	return time.Now().Add(left)
 }
 
-// handshaken is the worker's answer, on the loop.
-func (c *conn) handshaken(err error) {
-	if c.stage == gone || c.has(isClosing) {
+// handshaken is the worker's answer, on the loop. When the peer has gone
+// meanwhile, it tells why: an alert is often the last thing before the end.
+func (c *conn) handshaken(peer netip.AddrPort, err error) {
+	c.flags &^= isRunning
+	if c.has(isClosing) {
+		return // the reason is known
+	}
+	if c.stage == gone {
+		if err == nil {
+			err = tlsio.ErrAborted
+		}
+		c.count(peer, err)
 		return
 	}
-	c.flags &^= isRunning
 	if err == nil {
 		err = c.tls.Open()
 	}
@@ -80,21 +90,27 @@ func (c *conn) handshaken(err error) {
 	c.read() // CONNECT may have come glued to Finished
 }
 
-// refuse ends a connection whose handshake has failed: an exact counter and a
-// throttled line (TLS-33).
+// refuse ends a connection whose handshake has failed.
 func (c *conn) refuse(err error) {
-	reason := cert.Classify(err)
-	c.ln.counts.refused.add(reason)
-	c.logRefused(reason, err)
+	reason := c.count(c.Peer(), err)
 	c.Close("handshake: " + string(reason))
 }
 
-func (c *conn) logRefused(reason cert.Reason, err error) {
+// count accounts for a failed handshake: an exact counter and a throttled line
+// (TLS-33).
+func (c *conn) count(peer netip.AddrPort, err error) cert.Reason {
+	reason := cert.Classify(err)
+	c.ln.counts.refused.add(reason)
+	c.logRefused(peer, reason, err)
+	return reason
+}
+
+func (c *conn) logRefused(peer netip.AddrPort, reason cert.Reason, err error) {
 	ok, skipped := c.loop.r.slow.allow(time.Now())
 	if !ok {
 		return
 	}
-	attrs := []any{"listener", c.ln.Name, "peer", c.Peer(), "reason", string(reason), "error", err}
+	attrs := []any{"listener", c.ln.Name, "peer", peer, "reason", string(reason), "error", err}
 	if !c.has(isRunning) {
 		if sni := c.tls.State().ServerName; sni != "" {
 			attrs = append(attrs, "sni", sni)
@@ -128,7 +144,8 @@ func (c *conn) handshakeLost(error) {
 		return
 	}
 	if c.has(isRunning) {
-		c.tls.Abort()
+		c.tls.Abort() // and handshaken accounts for it
+		return
 	}
 	c.ln.counts.refused.add(cert.ReasonEOF)
 }
