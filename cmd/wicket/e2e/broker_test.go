@@ -207,3 +207,13 @@ func (p *process) end() {
 		p.t.Errorf("wicket has a defect:\n%s", text)
 	}
 }
+
+// hangup sends SIGHUP and returns the line of the log that follows it.
+func (p *process) hangup(msg string) line {
+	p.t.Helper()
+	before, _ := p.find(msg)
+	p.signal(syscall.SIGHUP)
+	eventually(p.t, msg, 20*time.Second, func() bool { now, _ := p.find(msg); return len(now) > len(before) })
+	now, _ := p.find(msg)
+	return now[len(now)-1]
+}
