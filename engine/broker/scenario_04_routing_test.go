@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/wicketmq/wicket/engine/mqtt"
@@ -160,6 +161,24 @@ func TestSubscribeReasons(t *testing.T) {
 	b.expect("SUBACK 1 [0x1 0x80]") // 3.1.1 §3.9.3
 	a.send(publish("1/2/3/4/5", "", qos(1, 1)))
 	a.expect("PUBACK 1 0x90")
+}
+
+// A SUBSCRIBE of very many filters is answered in full and obeyed in part.
+func TestSubscribeVeryMany(t *testing.T) {
+	w := newWorld(t, Options{MaxSubscriptions: 1 << 20})
+	a := w.joined(0, "a")
+	p := subscribe(1, "0", 0)
+	for i := 1; i < maxFilters+10; i++ {
+		and(fmt.Sprint(i), 0)(p)
+	}
+	a.send(p)
+	line := a.said()[0]
+	if n := strings.Count(line, "0x97"); n != 10 {
+		t.Errorf("%d filters are over the quota, want 10", n)
+	}
+	if n := a.Client.sub.Subs.Len(); n != maxFilters {
+		t.Errorf("%d subscriptions, want %d", n, maxFilters)
+	}
 }
 
 // A client that does not read loses QoS 0 messages; the others wait, and go

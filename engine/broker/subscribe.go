@@ -58,19 +58,23 @@ func (c *Client) onSubscribe(flags byte, body []byte) error {
 	return nil
 }
 
+// maxFilters is the number of filters of one SUBSCRIBE that are looked at: a
+// packet of a megabyte must not keep the loop, or the chain, busy.
+const maxFilters = 4096
+
 // judge notes the reason code for a filter: the QoS that may be granted, a
 // failure, or that the chain has to be asked. An error ends the connection.
 func (c *Client) judge(j *subscribing, i int, f *mqtt.Subscription) error {
-	if err := topic.ValidFilter(f.Filter); err != nil {
+	if i >= maxFilters {
+		j.reasons[i] = mqtt.QuotaExceeded
+		return nil
+	}
+	if topic.ValidFilter(f.Filter) != nil || topic.Levels(f.Filter) > c.shard.b.opt.MaxTopicLevels {
 		j.reasons[i] = mqtt.TopicFilterInvalid
 		return nil
 	}
 	if _, _, shared := topic.SplitShared(f.Filter); shared && f.NoLocal {
 		return &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "MQTT-3.8.3-4", Text: "No Local on a shared subscription"}
-	}
-	if topic.Levels(f.Filter) > c.shard.b.opt.MaxTopicLevels {
-		j.reasons[i] = mqtt.TopicFilterInvalid
-		return nil
 	}
 	j.reasons[i] = mqtt.Reason(f.QoS)
 	switch c.check(auth.Subscribe, f.Filter, f.QoS, false) {
