@@ -97,6 +97,10 @@ func (e *Engine) announce() {
 	for _, l := range e.reactor.Stats() {
 		e.log.Info("listening", "listener", l.Name, "bind", l.Bind)
 	}
+	if wanted, room := e.cfg.MaxConnections(), e.reactor.Room(); wanted > room {
+		e.log.Warn("the limit on open files is lower than max_connections: newer connections will be closed; raise it with LimitNOFILE= in systemd or ulimit -n",
+			"max_connections", wanted, "room", room)
+	}
 }
 
 // Reload applies a new configuration: plugins, rules and certificates at once,

@@ -73,6 +73,15 @@ func (c *Config) open() []listener {
 	return slices.DeleteFunc(out, func(l listener) bool { return !l.Enable })
 }
 
+// MaxConnections is the sum of max_connections over the enabled listeners that
+// have one.
+func (c *Config) MaxConnections() (sum int) {
+	for _, l := range c.open() {
+		sum += l.MaxConnections
+	}
+	return sum
+}
+
 // public reports whether an enabled listener is reachable from elsewhere.
 func (c *Config) public() bool {
 	return slices.ContainsFunc(c.open(), func(l listener) bool { return l.Bind.IsValid() && !l.Bind.Loopback() })

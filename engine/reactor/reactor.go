@@ -124,6 +124,10 @@ func (r *Reactor) Done() <-chan struct{} { return r.done }
 // Err is why the loops ended; nil after an orderly Stop. Valid after Done.
 func (r *Reactor) Err() error { return r.err }
 
+// Room is how many connections the descriptor limit of this process leaves
+// room for, all listeners together.
+func (r *Reactor) Room() int { return r.maxFD }
+
 // Stats returns a snapshot of every listener.
 func (r *Reactor) Stats() []ListenerStats {
 	out := make([]ListenerStats, len(r.listeners))
