@@ -111,6 +111,8 @@ func (f *runFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
+	sig := catchSignals()
+	defer sig.release()
 	e, err := engine.Start(engine.Options{Config: cfg, Log: log, Level: &level})
 	if err != nil {
 		return err
@@ -123,19 +125,31 @@ func (f *runFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	watcher := config.NewWatcher(src, report, func(cfg *config.Config, report *config.Report, err error) {
 		reload(e, log, cfg, report, err)
 	})
-	return supervise(ctx, e, watcher, log)
+	return supervise(ctx, e, sig, watcher, log)
+}
+
+// signals are what a running broker is told from outside.
+type signals struct{ hangup, look, end chan os.Signal }
+
+// catchSignals is called before the broker listens: whoever sees it listen may
+// send one, and must not kill it by that.
+func catchSignals() signals {
+	s := signals{make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan os.Signal, 2)}
+	signal.Notify(s.hangup, syscall.SIGHUP)
+	signal.Notify(s.look, syscall.SIGUSR1)
+	signal.Notify(s.end, syscall.SIGTERM, syscall.SIGINT)
+	return s
+}
+
+func (s signals) release() {
+	signal.Stop(s.hangup)
+	signal.Stop(s.look)
+	signal.Stop(s.end)
 }
 
 // supervise waits for the end and reloads on the way there. A storm of
 // SIGHUPs is one reload.
-func supervise(ctx context.Context, e *engine.Engine, watcher *config.Watcher, log *slog.Logger) error {
-	hangup, look, end := make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan os.Signal, 2)
-	signal.Notify(hangup, syscall.SIGHUP)
-	signal.Notify(look, syscall.SIGUSR1)
-	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(hangup)
-	defer signal.Stop(look)
-	defer signal.Stop(end)
+func supervise(ctx context.Context, e *engine.Engine, sig signals, watcher *config.Watcher, log *slog.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() { defer close(watched); watcher.Run(ctx) }()
@@ -145,14 +159,14 @@ func supervise(ctx context.Context, e *engine.Engine, watcher *config.Watcher, l
 		select {
 		case <-e.Done():
 			return e.Err()
-		case <-hangup:
+		case <-sig.hangup:
 			watcher.Reload()
-		case <-look:
+		case <-sig.look:
 			snapshot(e, log)
-		case s := <-end:
+		case s := <-sig.end:
 			log.Info("stopping; a second signal ends at once", "signal", s.String())
 			finish()
-			return stop(e, end)
+			return stop(e, sig.end)
 		}
 	}
 }
