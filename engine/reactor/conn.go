@@ -46,7 +46,7 @@ const (
 	isDirty   flags = 1 << iota // on loop.dirty
 	isClosing                   // close after the next flush
 	isPaused                    // the client waits for a verdict
-	isUnread                    // epoll does not announce its bytes
+	isUnread                    // epoll does not announce its bytes, nor room for ours
 	isRunning                   // a handshake worker has it
 )
 
@@ -119,11 +119,12 @@ func need(window []byte) uint32 {
 	return 0
 }
 
-// leaveUnread stops epoll from announcing a connection that waits. gnet has
-// put what it read into its buffer; the rest stays in the kernel.
+// leaveUnread stops epoll from announcing anything about a connection that
+// waits but its reset. gnet has put what it read into its buffer; the rest
+// stays in the kernel, and so does the end of the stream, on which gnet would
+// drop both.
 func (c *conn) leaveUnread() {
-	writing := c.gc.OutboundBuffered() > 0
-	if err := c.loop.poll.read(c.gc.Fd(), false, writing); err == nil {
+	if err := c.loop.poll.ignore(c.gc.Fd()); err == nil {
 		c.flags |= isUnread
 		return
 	}
@@ -144,7 +145,7 @@ func (c *conn) resume() {
 	}
 	if c.has(isUnread) {
 		c.flags &^= isUnread
-		_ = c.loop.poll.read(c.gc.Fd(), true, c.gc.OutboundBuffered() > 0)
+		_ = c.loop.poll.watch(c.gc.Fd(), c.gc.OutboundBuffered() > 0)
 	}
 	c.want = 0
 	if len(c.rest) > 0 && !c.feed(nil) {
@@ -177,8 +178,13 @@ func (c *conn) soil() {
 // Unsent implements broker.Link.
 func (c *conn) Unsent() int { return len(c.out) + c.gc.OutboundBuffered() }
 
-// Pause implements broker.Link. It costs nothing until the peer sends more.
-func (c *conn) Pause() { c.flags |= isPaused }
+// Pause implements broker.Link.
+func (c *conn) Pause() {
+	if !c.has(isPaused | isClosing) {
+		c.flags |= isPaused
+		c.leaveUnread()
+	}
+}
 
 // Resume implements broker.Link.
 func (c *conn) Resume() {
@@ -252,13 +258,22 @@ func (c *conn) flush() {
 	if c.tls != nil && c.stage != handshaking {
 		c.writeTLS(out)
 	} else if len(out) > 0 {
-		_, _ = c.gc.Write(out) // on failure gnet has closed the connection
+		c.write(out)
 	}
 	if out != nil {
 		c.loop.giveBack(out)
 	}
 	if c.has(isClosing) && c.stage != gone {
 		_ = c.loop.el.Close(c.gc)
+	}
+}
+
+// write gives bytes to the socket. On failure gnet has closed the connection;
+// when it could not write all of them it watches the socket again.
+func (c *conn) write(b []byte) {
+	_, _ = c.gc.Write(b)
+	if c.has(isUnread) && c.stage != gone && c.gc.OutboundBuffered() > 0 {
+		c.leaveUnread()
 	}
 }
 

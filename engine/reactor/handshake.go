@@ -215,7 +215,7 @@ func (c *conn) writeTLS(plain []byte) {
 		wire = c.tls.CloseNotify(wire) // RFC 8446 §6.1
 	}
 	if len(wire) > 0 {
-		_, _ = c.gc.Write(wire)
+		c.write(wire)
 	}
 	if cap(wire) <= keepBuffer {
 		c.loop.wire = wire[:0]

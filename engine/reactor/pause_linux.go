@@ -13,9 +13,10 @@ import (
 
 // poll is the epoll instance of one loop, found once, so that a connection
 // that waits for a verdict can be left unread. gnet has no call for that: it
-// reads whatever epoll announces. Taking EPOLLIN out of the registration
-// leaves the bytes in the kernel, where TCP's own flow control holds the
-// peer back; EPOLLRDHUP stays, so a peer that goes away is still noticed.
+// reads whatever epoll announces, and when that is the end of the stream it
+// drops what it has read before. With an empty registration the bytes stay in
+// the kernel, where TCP's own flow control holds the peer back, and the end
+// behind them; a reset is announced all the same (epoll_ctl(2)).
 type poll struct{ fd int }
 
 // findPoll returns the epoll instance that watches the descriptor, from the
@@ -55,19 +56,23 @@ func watches(fdinfo string, fd int) bool {
 	return false
 }
 
-// read switches the read interest of a connection on or off. writing keeps
-// the write interest that gnet has set while its outbound buffer is not
-// empty.
-func (p poll) read(fd int, on, writing bool) error {
-	if p.fd < 0 {
-		return unix.ENOTSUP
-	}
-	var events uint32 = unix.EPOLLRDHUP
-	if on {
-		events = unix.EPOLLIN | unix.EPOLLPRI
-	}
+// ignore has the kernel announce nothing of a connection but its reset. Room
+// for our bytes is not announced either, for gnet answers that by asking for
+// the peer's.
+func (p poll) ignore(fd int) error { return p.set(fd, 0) }
+
+// watch ends ignore. writing is whether gnet has bytes that wait for room.
+func (p poll) watch(fd int, writing bool) error {
+	var events uint32 = unix.EPOLLIN | unix.EPOLLPRI
 	if writing {
 		events |= unix.EPOLLOUT
+	}
+	return p.set(fd, events)
+}
+
+func (p poll) set(fd int, events uint32) error {
+	if p.fd < 0 {
+		return unix.ENOTSUP
 	}
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 }

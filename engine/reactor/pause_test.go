@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/mqtt"
 )
 
 // holder answers authorization questions only when it is told to.
@@ -97,19 +100,88 @@ func inbound(w *world) (n int) {
 	return n
 }
 
-// A peer that goes away while its client waits is noticed at once.
+// What a client has sent before it closed counts, also when a verdict was
+// awaited meanwhile: the publish-and-leave of every sensor, and its DISCONNECT,
+// without which the will would be published [MQTT-3.14.4-3].
+func TestAWaitingClientThatIsDone(t *testing.T) {
+	h := &holder{asked: make(chan func(auth.Verdict), 1)}
+	w := newGatedWorld(t, auth.Options{Chain: []auth.Decider{h}, Anonymous: auth.AnonymousAllow}, nil)
+	for listener, transport := range []string{"tcp", "tls"} {
+		t.Run(transport, func(t *testing.T) {
+			sub, pub := peer{t, w.dial(0)}, peer{t, w.dial(listener)}
+			sub.send(connectPacket("sub-" + transport))
+			sub.expect(connack)
+			sub.send(subscribePacket(transport + "/#"))
+			sub.expect(suback)
+			will := mqtt.Connect{Version: mqtt.V311, CleanStart: true, ClientID: []byte("pub-" + transport),
+				Will: &mqtt.Will{Topic: []byte(transport + "/will"), Payload: []byte("dead")}}
+			go func() { (<-h.asked)(auth.Verdict{Decision: auth.Allow}) }() // the will
+			pub.send(will.Append(nil, mqtt.V311))
+			pub.expect(connack)
+
+			first := publishPacket(transport+"/a", []byte("1"))
+			second := publishPacket(transport+"/a", bytes.Repeat([]byte("2"), 100_000))
+			pub.send(first)
+			answer := <-h.asked
+			pub.send(second)
+			pub.send([]byte{0xE0, 0})
+			pub.Close()
+			eventually(t, "the end has come", func() bool { return w.ended() || w.r.openConnections() == 1 })
+			answer(auth.Verdict{Decision: auth.Allow}) // for both: it is remembered
+			sub.expect(first)
+			sub.expect(second)
+			eventually(t, "the connection is gone", func() bool { return w.r.openConnections() == 1 })
+			sub.send([]byte{0xC0, 0})
+			sub.expect([]byte{0xD0, 0}) // and no will
+			sub.Close()
+			eventually(t, "all are gone", func() bool { return w.r.openConnections() == 0 })
+		})
+	}
+}
+
+// ended reports whether some peer has closed and the server has not.
+func (w *world) ended() bool {
+	const closeWait = 8 // tcp(7)
+	for _, l := range *w.r.loops.Load() {
+		found := make(chan bool)
+		l.post(func() {
+			ended := false
+			for _, c := range l.conns {
+				info, err := unix.GetsockoptTCPInfo(c.gc.Fd(), unix.IPPROTO_TCP, unix.TCP_INFO)
+				ended = ended || err == nil && info.State == closeWait
+			}
+			found <- ended
+		})
+		if <-found {
+			return true
+		}
+	}
+	return false
+}
+
+// A peer that goes away while its client waits is let go when the answer has
+// come, and at once when it resets the connection.
 func TestAWaitingClientThatLeaves(t *testing.T) {
 	h := &holder{asked: make(chan func(auth.Verdict), 1)}
 	w := newGatedWorld(t, auth.Options{Chain: []auth.Decider{h}, Anonymous: auth.AnonymousAllow}, nil)
 	for listener := range 2 {
-		c := peer{t, w.dial(listener)}
-		c.send(connectPacket("leaver"))
-		c.expect(connack)
-		c.send(bytes.Repeat(publishPacket("x", []byte("y")), 3))
-		answer := <-h.asked
-		c.send(bytes.Repeat(publishPacket("x", []byte("y")), 1000))
-		c.Close()
-		eventually(t, "the connection is gone", func() bool { return w.r.openConnections() == 0 })
-		answer(auth.Verdict{Decision: auth.Allow}) // too late, to nobody
+		for _, resets := range []bool{true, false} {
+			c := peer{t, w.dial(listener)}
+			c.send(connectPacket("leaver"))
+			c.expect(connack)
+			c.send(bytes.Repeat(publishPacket("x", []byte("y")), 3))
+			answer := <-h.asked
+			c.send(bytes.Repeat(publishPacket("x", []byte("y")), 1000))
+			if resets {
+				reset(c.Conn)
+				c.Close()
+				eventually(t, "the connection is gone", func() bool { return w.r.openConnections() == 0 })
+				answer(auth.Verdict{Decision: auth.Allow}) // too late, to nobody
+				continue
+			}
+			c.Close()
+			answer(auth.Verdict{Decision: auth.Allow})
+			eventually(t, "the connection is gone", func() bool { return w.r.openConnections() == 0 })
+		}
 	}
 }
