@@ -119,7 +119,7 @@ type MQTT struct {
 
 // Retained bounds the retained messages of the whole broker.
 type Retained struct {
-	MaxMessages int      `key:"max_messages" default:"1000000" min:"1" max:"1000000000" doc:"Most retained messages; a further topic is refused with Quota exceeded."`
+	MaxMessages int      `key:"max_messages" default:"1000000" min:"1" max:"1000000000" doc:"Most retained messages; a message to a further topic is delivered and not kept."`
 	MaxBytes    ByteSize `key:"max_bytes" default:"256MB" min:"1KB" max:"1TB" doc:"Most bytes of topics and payloads retained."`
 }
 
