@@ -21,12 +21,6 @@ import (
 // transport is how clients reach the broker.
 type transport string
 
-const (
-	plain  transport = "plain"
-	oneWay transport = "tls"
-	mutual transport = "mtls"
-)
-
 // dialer opens connections that do nothing: a session, one subscription, and
 // no goroutine once they stand.
 type dialer struct {

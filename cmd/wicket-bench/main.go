@@ -16,7 +16,7 @@ func main() {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(densityCommand())
+	root.AddCommand(densityCommand(), pairCommand())
 	if err := root.Execute(); err != nil {
 		fmt.Fprintf(os.Stderr, "wicket-bench: %v\n", err)
 		os.Exit(1)

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/pflag"
+
+	"github.com/wicketmq/wicket/cmd/wicket-bench/report"
+)
+
+// output is where results go.
+type output struct {
+	format string
+	html   string
+}
+
+func (o *output) flags(f *pflag.FlagSet) {
+	f.StringVarP(&o.format, "output", "o", "table", "table or json")
+	f.StringVar(&o.html, "html", "", "write a report with charts to this `file`")
+}
+
+func (o *output) write(w io.Writer, runs []report.Run) error {
+	switch o.format {
+	case "json":
+		return report.JSON(w, runs)
+	case "table":
+		return report.Table(w, runs)
+	}
+	return fmt.Errorf("output %q is neither table nor json", o.format)
+}
