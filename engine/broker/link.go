@@ -40,7 +40,7 @@ type Link interface {
 	Arm(at wheel.Tick)
 
 	// Close flushes what is queued and closes the connection after this
-	// turn. The broker calls it once; Client.Lost is not called after it.
+	// turn. The broker calls it once; Client.Lost does nothing after it.
 	// reason is a short stable word for logs and counters.
 	Close(reason string)
 }

@@ -280,16 +280,16 @@ func (c *conn) write(b []byte) {
 // closed is the end: gnet has taken the connection off the loop.
 func (c *conn) closed(err error) {
 	attached := c.stage == connecting || c.stage == serving
-	if c.stage == handshaking {
-		c.handshakeLost(err)
+	if !attached {
+		c.handshakeLost()
 	}
 	c.stage = gone
 	c.loop.wheel.Disarm(&c.timer)
 	c.loop.remove(c)
 	c.ln.open.Add(-1)
 	c.ln.counts.closed.Add(1)
-	if attached && !c.has(isClosing) {
-		c.client.Lost(lostReason(err))
+	if attached {
+		c.client.Lost(lostReason(err)) // unless it knows
 	}
 	if c.out != nil {
 		c.loop.giveBack(c.out)

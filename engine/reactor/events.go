@@ -4,6 +4,7 @@ import (
 	"net"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/wicketmq/wicket/engine/broker"
 )
@@ -33,6 +34,8 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.Close
 	}
 	l := e.r.loopOf(gc)
+	// Urgent data would be announced again and again, for gnet does not read it.
+	_ = unix.SetsockoptInt(gc.Fd(), unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 	c := &conn{gc: gc, loop: l, ln: ln}
 	gc.SetContext(c)
 	ln.open.Add(1)

@@ -131,23 +131,19 @@ func (c *conn) handshakeTimeout() {
 		c.Close("no handshake in time")
 		return
 	}
-	if c.has(isRunning) {
-		c.tls.Abort()
-	}
 	c.refuse(context.DeadlineExceeded)
 }
 
-// handshakeLost counts a peer that went away during its handshake. One that
-// sent nothing at all is a health check or a port scan, and no failure.
-func (c *conn) handshakeLost(error) {
-	if c.tls == nil || c.has(isClosing) {
-		return
-	}
-	if c.has(isRunning) {
+// handshakeLost ends the handshake of a connection that is gone, and counts a
+// peer that went away during it. One that sent nothing at all is a health check
+// or a port scan, and no failure.
+func (c *conn) handshakeLost() {
+	switch {
+	case c.has(isRunning):
 		c.tls.Abort() // and handshaken accounts for it
-		return
+	case c.tls != nil && !c.has(isClosing):
+		c.ln.counts.refused.add(cert.ReasonEOF)
 	}
-	c.ln.counts.refused.add(cert.ReasonEOF)
 }
 
 // readTLS decrypts what the socket has brought and lends it to the client.
