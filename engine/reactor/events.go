@@ -29,7 +29,7 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.Close
 	}
 	ln.counts.accepted.Add(1)
-	if why, full := e.r.full(ln, gc.Fd()); full {
+	if why, ok := e.r.admit(ln, gc.Fd()); !ok {
 		ln.counts.shed[why].Add(1)
 		return nil, gnet.Close
 	}
@@ -38,25 +38,24 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	_ = unix.SetsockoptInt(gc.Fd(), unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 	c := &conn{gc: gc, loop: l, ln: ln}
 	gc.SetContext(c)
-	ln.open.Add(1)
 	l.add(c)
 	c.opened()
 	return nil, gnet.None
 }
 
-// full decides whether a new connection must go. POSIX gives out the lowest
-// free descriptor, so its number tells how close the process is to the limit
-// that would make accept fail, which gnet does not survive.
-func (r *Reactor) full(ln *listener, fd int) (shed, bool) {
+// admit counts a new connection in, or says why it must go. POSIX gives out the
+// lowest free descriptor, so its number tells how close the process is to the
+// limit that would make accept fail, which gnet does not survive.
+func (r *Reactor) admit(ln *listener, fd int) (why shed, ok bool) {
 	switch {
 	case r.stopping.Load():
-		return shedStopping, true
-	case ln.MaxConnections > 0 && ln.open.Load() >= int64(ln.MaxConnections):
-		return shedMaxConnections, true
+		return shedStopping, false
 	case fd >= r.maxFD:
-		return shedDescriptors, true
+		return shedDescriptors, false
+	case !ln.enter():
+		return shedMaxConnections, false
 	}
-	return 0, false
+	return 0, true
 }
 
 // OnTraffic handles what the peer has sent.

@@ -44,16 +44,25 @@ type listener struct {
 
 // resolve fixes the port of a listener that asked for any, and fails when
 // somebody else listens there already: SO_REUSEPORT, which gnet needs for one
-// listening socket per loop, would silently share the port with them.
-func (l *listener) resolve() error {
-	probe, err := net.Listen("tcp", l.Addr.String())
+// listening socket per loop, would silently share the port with them. The
+// caller closes the probe when it has those of all listeners.
+func (l *listener) resolve() (probe net.Listener, err error) {
+	probe, err = net.Listen("tcp", l.Addr.String())
 	if err != nil {
-		return bindError(l, err)
+		return nil, bindError(l, err)
 	}
-	defer probe.Close()
 	bound := probe.Addr().(*net.TCPAddr).AddrPort()
-	l.Addr = netip.AddrPortFrom(l.Addr.Addr(), bound.Port())
-	return nil
+	l.Addr = netip.AddrPortFrom(l.Addr.Addr().Unmap(), bound.Port())
+	return probe, nil
+}
+
+// url is the address as gnet wants it, which opens [::] for IPv6 alone and no
+// address at all for both families.
+func (l *listener) url() string {
+	if l.Addr.Addr() == netip.IPv6Unspecified() {
+		return fmt.Sprintf("tcp://:%d", l.Addr.Port())
+	}
+	return "tcp://" + l.Addr.String()
 }
 
 func bindError(l *listener, err error) error {
@@ -82,7 +91,24 @@ func (l *listener) configKey() string {
 // serves reports whether a connection accepted on the local address came
 // through this listener.
 func (l *listener) serves(local *net.TCPAddr) bool {
-	return int(l.Addr.Port()) == local.Port && l.Addr.Addr().Compare(addrOf(local.IP)) == 0
+	addr := netip.IPv6Unspecified() // of a socket for both families
+	if local.IP != nil {
+		addr = addrOf(local.IP).WithZone(local.Zone)
+	}
+	return int(l.Addr.Port()) == local.Port && l.Addr.Addr() == addr
+}
+
+// enter takes a place among the open connections, if there is one.
+func (l *listener) enter() bool {
+	for {
+		n := l.open.Load()
+		if l.MaxConnections > 0 && n >= int64(l.MaxConnections) {
+			return false
+		}
+		if l.open.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
 }
 
 func addrOf(ip net.IP) netip.Addr {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -85,13 +86,21 @@ func Start(opts Options) (*Reactor, error) {
 
 func (r *Reactor) bind() error {
 	var errs []error
+	var probes []net.Listener // open until all ports are chosen
+	defer func() {
+		for _, p := range probes {
+			p.Close()
+		}
+	}()
 	for i := range r.opts.Listeners {
 		l := &listener{Listener: r.opts.Listeners[i], counts: &counts{refused: newReasonCounts()}}
 		l.info = broker.Info{Listener: l.Name, Transport: l.Transport()}
-		if err := l.resolve(); err != nil {
+		probe, err := l.resolve()
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
+		probes = append(probes, probe)
 		r.listeners = append(r.listeners, l)
 	}
 	return errors.Join(errs...)
@@ -101,7 +110,7 @@ func (r *Reactor) bind() error {
 func (r *Reactor) run() {
 	addrs := make([]string, len(r.listeners))
 	for i, l := range r.listeners {
-		addrs[i] = "tcp://" + l.Addr.String()
+		addrs[i] = l.url()
 	}
 	r.err = gnet.Rotate(&events{r: r}, addrs,
 		gnet.WithNumEventLoop(r.opts.Loops),
