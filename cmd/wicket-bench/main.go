@@ -1,10 +1,14 @@
-// Command wicket-bench measures brokers: what a connection costs in memory,
-// and, in time, what a message costs in processor time.
+// Command wicket-bench measures MQTT brokers: what connections cost in memory,
+// and what messages, handshakes and connections cost in processor time and
+// take in time.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -16,8 +20,11 @@ func main() {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(densityCommand(), pairCommand())
-	if err := root.Execute(); err != nil {
+	root.AddCommand(connCommand(), pubCommand(), subCommand(), pairCommand(), faninCommand(), fanoutCommand(),
+		authCommand(), handshakeCommand(), densityCommand())
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "wicket-bench: %v\n", err)
 		os.Exit(1)
 	}

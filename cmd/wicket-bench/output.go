@@ -29,3 +29,11 @@ func (o *output) write(w io.Writer, runs []report.Run) error {
 	}
 	return fmt.Errorf("output %q is neither table nor json", o.format)
 }
+
+// writeDensity writes what was not written as a table along the way.
+func (o *output) writeDensity(w io.Writer, results []report.Density) error {
+	if o.format == "json" {
+		return report.JSON(w, results)
+	}
+	return nil
+}

@@ -159,6 +159,7 @@ func (l *Load) Err() (err error) {
 type Result struct {
 	Counts
 	Seconds float64 `json:"seconds"`
+	Resumed uint64  `json:"resumed"` // TLS sessions of a storm
 	Latency *hdrhistogram.Histogram
 	Connect *hdrhistogram.Histogram
 }

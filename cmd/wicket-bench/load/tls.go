@@ -92,7 +92,7 @@ func (c *credentials) config(n int, name string) (*tls.Config, error) {
 // that dials, over the socket; after [secure.detach] it lives on the loop, fed
 // from windows and writing to a buffer.
 type secure struct {
-	net.Conn        // of the handshake; nil afterwards
+	net.Conn // of the handshake; nil afterwards
 	tls      *tls.Conn
 	in       bytes.Reader
 	out      []byte

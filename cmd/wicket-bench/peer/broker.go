@@ -183,10 +183,12 @@ func (b *Broker) Stop() {
 
 // Usage is what a broker has used and holds at one moment.
 type Usage struct {
-	CPU        time.Duration
-	RSS        int64 // anonymous, bytes
-	Heap       int64 // of wicket, after a garbage collection
-	Goroutines int   // of wicket
+	CPU time.Duration
+	RSS int64 // anonymous, bytes
+	// Of wicket alone, after a garbage collection:
+	Heap        int64
+	Goroutines  int
+	Connections int
 }
 
 // Usage reads what the broker uses now.
@@ -208,6 +210,6 @@ func (b *Broker) Settled() (Usage, error) {
 		}
 	}
 	u, err := b.Usage()
-	u.Heap, u.Goroutines = snapshot.Heap, snapshot.Goroutines
+	u.Heap, u.Goroutines, u.Connections = snapshot.Heap, snapshot.Goroutines, snapshot.Connections
 	return u, err
 }

@@ -88,8 +88,8 @@ func (b *Broker) startWicket(program string, o Options) error {
 			"--set", "listeners.tls.default.tls.verify=verify_peer",
 			"--set", "listeners.tls.default.tls.fail_if_no_peer_cert=true")
 	}
-	if o.Username == "" {
-		args = append(args, "--anonymous", "allow")
+	if err := b.admit(program, o, &args); err != nil {
+		return err
 	}
 	b.Version = version(program, "version")
 	b.cmd = exec.Command(program, append(args, o.Extra...)...)
@@ -116,6 +116,23 @@ func (b *Broker) startWicket(program string, o Options) error {
 			b.Secure = l.Bind
 		}
 	}
+	return nil
+}
+
+// admit lets everybody in, or the one user who has a password.
+func (b *Broker) admit(program string, o Options, args *[]string) error {
+	if o.Username == "" {
+		*args = append(*args, "--anonymous", "allow")
+		return nil
+	}
+	users := b.PKI.File("users")
+	add := exec.Command(program, "passwd", users, o.Username, "--password-stdin")
+	add.Stdin = strings.NewReader(o.Password + "\n")
+	if out, err := add.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot make a user: %w: %s", err, out)
+	}
+	*args = append(*args, "--set", "plugins.password.file=builtin:password",
+		"--set", "plugins.password.config.users_file="+users, "--set", "auth.chain=password")
 	return nil
 }
 

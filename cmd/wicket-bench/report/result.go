@@ -22,6 +22,7 @@ type Run struct {
 	Received uint64 `json:"received,omitempty"`
 	Lost     uint64 `json:"lost,omitempty"`
 	Dropped  uint64 `json:"dropped,omitempty"` // connections
+	Resumed  uint64 `json:"resumed,omitempty"` // TLS sessions
 	// Operations are what the load counts: deliveries, or publications where
 	// nobody subscribes, or connections.
 	Operations uint64  `json:"operations"`

@@ -1,4 +1,4 @@
-package main
+package report
 
 // point is one measurement: x connections, y bytes.
 type point struct{ x, y float64 }
