@@ -15,6 +15,7 @@ func TestOneWayTLS(t *testing.T) {
 	p := start(t, "-c", configured(t,
 		tlsYAML("rsa", "emqx.pem", "emqx.key", ""),
 		tlsYAML("dns", "dns.pem", "emqx.key", ""),
+		tlsYAML("pkcs1", "emqx.pem", "pkcs1.key", ""),
 		tlsYAML("p256", "p256.pem", "p256.key", ""),
 		tlsYAML("ed25519", "ed25519.pem", "ed25519.key", ""),
 		tlsYAML("chain", "chain.pem", "emqx.key", ""),
@@ -23,7 +24,7 @@ func TestOneWayTLS(t *testing.T) {
 	))
 
 	// TLS-02, TLS-07, TLS-08, TLS-10: every key, every version, one message.
-	for _, name := range []string{"rsa", "p256", "ed25519", "chain"} {
+	for _, name := range []string{"rsa", "pkcs1", "p256", "ed25519", "chain"} {
 		for _, version := range []string{"tlsv1.2", "tlsv1.3"} {
 			t.Run(name+"/"+version, func(t *testing.T) {
 				chat(t, p.addr("tls:"+name), "--cafile", ca, "--tls-version", version)
@@ -127,6 +128,8 @@ func TestTLSFilesAreChecked(t *testing.T) {
 			[]string{"verify_peer", "cacertfile"}},
 		{"not asked but required", tlsYAML("default", "emqx.pem", "emqx.key", ", verify: verify_none, fail_if_no_peer_cert: true"), 3,
 			[]string{"fail_if_no_peer_cert", "verify_peer", "wicket.yaml:7"}},
+		{"an authority that is no certificate", tlsYAML("default", "emqx.pem", "emqx.key", ", cacertfile: certs/ca.key, verify: verify_peer"), 1,
+			[]string{"cacertfile", "certs/ca.key", "holds no certificate"}},
 		{"a gap in the versions", tlsYAML("default", "emqx.pem", "emqx.key", `, versions: ["tlsv1.3", "tlsv1.1"]`), 3,
 			[]string{"versions", "tlsv1.2"}},
 		{"a version that is none", tlsYAML("default", "emqx.pem", "emqx.key", `, versions: ["sslv3"]`), 3,

@@ -67,6 +67,9 @@ auth: { anonymous: allow }
 			chat(t, p.addr("tls:default"), append(ca, identity(certs, "client-"+kind+".pem", kind+".key")...)...)
 		})
 	}
+	t.Run("a client below an intermediate, which it sends", func(t *testing.T) {
+		chat(t, p.addr("tls:default"), append(ca, identity(certs, "client-chain.pem", "client.key")...)...)
+	})
 	t.Run("openssl agrees", func(t *testing.T) {
 		said := handshake(t, p.addr("tls:default"), "-CAfile", ca[1], "-cert", client[3], "-key", client[5])
 		for _, sentence := range []string{"Acceptable client certificate CA names", "CN = Root", "Verify return code: 0 (ok)"} {
@@ -92,6 +95,7 @@ func TestMutualTLSRefuses(t *testing.T) {
 	}{
 		{"no certificate", "", 116, 40, "no_cert"},
 		{"certificate of another authority", "foreign.pem", 48, 48, "unknown_ca"},
+		{"certificate below an intermediate that it does not send", "below.pem", 48, 48, "unknown_ca"},
 		{"expired certificate", "expired.pem", 45, 45, "expired"},
 	}
 	for _, s := range strangers {

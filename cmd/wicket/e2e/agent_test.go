@@ -140,6 +140,3 @@ func (a *agent) hear(t *testing.T, name, kind string) event {
 		return event{}
 	}
 }
-
-// patience is how long a client may take for one step on a busy machine.
-const patience = 10 * time.Second

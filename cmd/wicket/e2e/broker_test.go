@@ -14,6 +14,10 @@ import (
 	"time"
 )
 
+// patience is how long anything that a test waits for may take on a busy
+// machine. The race detector makes compiling a plugin very slow.
+var patience = map[bool]time.Duration{false: 20 * time.Second, true: 90 * time.Second}[raceEnabled]
+
 // process is a running wicket.
 type process struct {
 	t    *testing.T
@@ -56,7 +60,7 @@ func (l line) text(key string) string { s, _ := l[key].(string); return s }
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := launch(t, args...)
-	p.wait("listening", 20*time.Second)
+	p.wait("listening", patience)
 	return p
 }
 
@@ -150,7 +154,7 @@ func (p *process) waitFor(msg string, patience time.Duration, is func(line) bool
 // addr is the address that a listener ("tcp:default") is bound to.
 func (p *process) addr(listener string) string {
 	p.t.Helper()
-	return p.waitFor("listening", 20*time.Second, func(l line) bool { return l.text("listener") == listener }).text("bind")
+	return p.waitFor("listening", patience, func(l line) bool { return l.text("listener") == listener }).text("bind")
 }
 
 // transcript is all that the process has logged.
@@ -213,7 +217,7 @@ func (p *process) hangup(msg string) line {
 	p.t.Helper()
 	before, _ := p.find(msg)
 	p.signal(syscall.SIGHUP)
-	eventually(p.t, msg, 20*time.Second, func() bool { now, _ := p.find(msg); return len(now) > len(before) })
+	eventually(p.t, msg, patience, func() bool { now, _ := p.find(msg); return len(now) > len(before) })
 	now, _ := p.find(msg)
 	return now[len(now)-1]
 }

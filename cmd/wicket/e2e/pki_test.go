@@ -54,6 +54,7 @@ const variations = `
 sed s/IP.1.*/DNS.1=localhost/ openssl.cnf > dns.cnf
 openssl x509 -req -in emqx.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out dns.pem -days 3650 -sha256 -extensions v3_req -extfile dns.cnf
 
+openssl rsa -in emqx.key -traditional -out pkcs1.key
 openssl ecparam -name prime256v1 -genkey -noout -out p256.key
 openssl genpkey -algorithm ed25519 -out ed25519.key
 for kind in p256 ed25519; do
@@ -70,6 +71,8 @@ openssl x509 -req -in inter.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out in
 openssl x509 -req -in emqx.csr -CA inter.pem -CAkey inter.key -CAcreateserial -out leaf.pem -days 30 -extensions v3_req -extfile openssl.cnf
 cat leaf.pem inter.pem > chain.pem
 cat inter.pem leaf.pem > wrong-order.pem
+openssl x509 -req -in client.csr -CA inter.pem -CAkey inter.key -CAcreateserial -days 30 -out below.pem
+cat below.pem inter.pem > client-chain.pem
 
 openssl x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days -1 -out expired.pem
 
