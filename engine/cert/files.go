@@ -252,6 +252,9 @@ func (p *pair) warn(f Files) {
 	if len(leaf.DNSNames)+len(leaf.IPAddresses) == 0 {
 		p.warnings = append(p.warnings, fmt.Sprintf("certfile %q has no subject alternative name: clients that check names will refuse it", f.Certfile))
 	}
+	if bytes.Equal(leaf.RawSubject, leaf.RawIssuer) && leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) != nil {
+		p.warnings = append(p.warnings, fmt.Sprintf("certfile %q: issuer equals subject (%s) although another key has signed it: many clients take it for self-signed and refuse it; give the authority a name of its own", f.Certfile, named(leaf)))
+	}
 	if k, ok := p.key.(*rsa.PrivateKey); ok && k.N.BitLen() < 2048 {
 		p.warnings = append(p.warnings, fmt.Sprintf("keyfile %q is an RSA key of only %d bits", f.Keyfile, k.N.BitLen()))
 	}

@@ -154,3 +154,14 @@ func TestTLSFilesAreChecked(t *testing.T) {
 		})
 	}
 }
+
+// T-05: whoever gives the authority the name that the tutorial gives the
+// server gets a warning, for clients would not tell them apart.
+func TestIssuerNamedLikeSubject(t *testing.T) {
+	t.Parallel()
+	p := start(t, "-c", configured(t, tlsYAML("default", "same-name.pem", "emqx.key", "")))
+	l := p.waitFor("", patience, isWarning)
+	if text := l.text("msg"); !strings.Contains(text, "issuer equals subject") || !strings.Contains(text, "certs/same-name.pem") {
+		t.Errorf("the warning is %v", l)
+	}
+}

@@ -74,6 +74,9 @@ cat inter.pem leaf.pem > wrong-order.pem
 openssl x509 -req -in client.csr -CA inter.pem -CAkey inter.key -CAcreateserial -days 30 -out below.pem
 cat below.pem inter.pem > client-chain.pem
 
+openssl req -x509 -new -nodes -key inter.key -days 30 -out same-name-ca.pem -subj "/C=CN/ST=Zhejiang/L=Hangzhou/O=EMQX/CN=CA"
+openssl x509 -req -in emqx.csr -CA same-name-ca.pem -CAkey inter.key -CAcreateserial -out same-name.pem -days 30 -extensions v3_req -extfile openssl.cnf
+
 openssl x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days -1 -out expired.pem
 
 openssl ecparam -name prime256v1 -genkey -noout -out foreign-ca.key
