@@ -124,14 +124,9 @@ func (m *meter) end(name string) (report.Run, error) {
 	r := m.g.Measured()
 	own := m.ownCPU() - m.own
 	n := operations(r.Counts)
-	run := report.Run{
-		Name: name, Seconds: r.Seconds, Clients: int(m.g.Counts().Connected),
-		Resumed: r.Resumed, Sent: r.Sent, Received: r.Received, Lost: r.Lost, Dropped: r.Dropped,
-		Operations: n, Rate: float64(n) / r.Seconds,
-		OwnCPU:  report.Per(float64(own.Microseconds()), n),
-		Latency: report.NewLatency(r.Latency), Connect: report.NewLatency(r.Connect),
-		Series: m.series,
-	}
+	run := newRun(name, r)
+	run.Clients, run.Series = int(m.g.Counts().Connected), m.series
+	run.OwnCPU = report.Per(float64(own.Microseconds()), n)
 	if m.broker == nil {
 		return run, nil
 	}
@@ -143,6 +138,16 @@ func (m *meter) end(name string) (report.Run, error) {
 		err = errors.Join(err, fmt.Errorf("%s has done nothing", m.broker.Name))
 	}
 	return run, err
+}
+
+// newRun is what the load alone tells of a run.
+func newRun(name string, r load.Result) report.Run {
+	n := operations(r.Counts)
+	return report.Run{
+		Name: name, Seconds: r.Seconds, Sent: r.Sent, Received: r.Received, Lost: r.Lost, Dropped: r.Dropped,
+		Resumed: r.Resumed, Operations: n, Rate: float64(n) / r.Seconds,
+		Latency: report.NewLatency(r.Latency), Connect: report.NewLatency(r.Connect),
+	}
 }
 
 // sleep waits, or ends early with the context.

@@ -29,6 +29,7 @@ type target struct {
 	tls12     bool
 	x25519    bool
 	pin       bool
+	workers   int
 }
 
 // The transports.

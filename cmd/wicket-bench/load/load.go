@@ -164,6 +164,15 @@ type Result struct {
 	Connect *hdrhistogram.Histogram
 }
 
+// Merge adds what another load has measured at the same time.
+func (r *Result) Merge(o Result) {
+	r.Counts = r.Counts.Add(o.Counts)
+	r.Seconds = max(r.Seconds, o.Seconds)
+	r.Resumed += o.Resumed
+	r.Latency.Merge(o.Latency)
+	r.Connect.Merge(o.Connect)
+}
+
 // Measured returns what was measured so far; its histograms are copies.
 func (l *Load) Measured() (r Result) {
 	l.on(func() {
