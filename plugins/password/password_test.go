@@ -63,10 +63,10 @@ func TestLogin(t *testing.T) {
 		len(a.Rules) != 1 || a.Rules[0] != (wire.Rule{Permit: true, Actions: wire.Publish, Filter: "devices/${clientid}/#"}) {
 		t.Errorf("bob: %+v", a)
 	}
-	if a := connect(t, g, 3, "bob", "wrong"); a.Code != wire.Deny || a.Reason != 0x86 {
+	if a := connect(t, g, 3, "bob", "wrong"); a.Code != wire.Deny || a.Reason != 0x87 {
 		t.Errorf("wrong password: %+v", a)
 	}
-	if a := connect(t, g, 4, "mallory", "correct horse"); a.Code != wire.Deny || a.Reason != 0x86 {
+	if a := connect(t, g, 4, "mallory", "correct horse"); a.Code != wire.Deny || a.Reason != 0x87 {
 		t.Errorf("unknown user: %+v", a)
 	}
 	if code := g.Authenticate(5, &wire.Authenticate{ClientID: "c1"}); code != wire.Next {

@@ -170,32 +170,32 @@ func everyFile(t *testing.T, dir string, visit func(path string, info fs.FileInf
 	}
 }
 
-// A CONNECT of each version as user demo with password "guess". 3.x has code 4
-// for what 5.0 calls 0x86, Bad User Name or Password.
+// A CONNECT of each version as user demo with password "guess": Not authorized,
+// which is 5 in 3.x.
 func wrongPassword(t *testing.T, p *process, dir string) {
 	for _, place := range []struct{ listener, cafile string }{
 		{"tcp:default", ""}, {"tls:default", filepath.Join(dir, "data/dev/ca.pem")},
 	} {
 		w := dial(t, p.addr(place.listener), place.cafile)
 		w.says(`10 1c 00 06 "MQIsdp" 03 c2 00 3c 00 01 "c" 00 04 "demo" 00 05 "guess"`)
-		w.hears(`20 02 00 04`)
+		w.hears(`20 02 00 05`)
 		w.closed()
 
 		w = dial(t, p.addr(place.listener), place.cafile)
 		w.says(`10 1a 00 04 "MQTT" 04 c2 00 3c 00 01 "c" 00 04 "demo" 00 05 "guess"`)
-		w.hears(`20 02 00 04`)
+		w.hears(`20 02 00 05`)
 		w.closed()
 
 		w = dial(t, p.addr(place.listener), place.cafile)
 		w.says(`10 1b 00 04 "MQTT" 05 c2 00 3c 00 00 01 "c" 00 04 "demo" 00 05 "guess"`)
-		w.hears(`20 03 00 86 00`)
+		w.hears(`20 03 00 87 00`)
 		w.closed()
 	}
 	host, port := hostPort(t, p.addr("tcp:default"))
 	for version, sentence := range map[string]string{
-		"3.1":   "Connection Refused: bad user name or password.",
-		"3.1.1": "Connection Refused: bad user name or password.",
-		"5.0":   "Bad User Name or Password",
+		"3.1":   "Connection Refused: not authorised.",
+		"3.1.1": "Connection Refused: not authorised.",
+		"5.0":   "Not authorized",
 	} {
 		r := tool(t, dir, "", "mosquitto_pub", "-h", host, "-p", port, "-V", mosquittoFlag[version], "-u", "demo", "-P", "guess", "-t", "a", "-m", "b")
 		if r.code == 0 || !strings.Contains(r.errOut, sentence) {

@@ -93,7 +93,9 @@ func (b *Book) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdi
 	case err != nil:
 		return wicket.Fail(errors.New("cannot verify the password of user " + strconv.Quote(c.Username) + ": " + err.Error()))
 	case !ok || !known:
-		return wicket.Deny().Reason(wicket.BadUsernameOrPassword)
+		// Not authorized, which 3.1.1 clients see as 5, and not 0x86: their
+		// code for that says that the text of the password is malformed.
+		return wicket.Deny().Reason(wicket.NotAuthorized)
 	}
 	return *e.verdict
 }

@@ -40,7 +40,7 @@ func TestAuthenticate(t *testing.T) {
 		t.Fatal(err)
 	}
 	decoy := strings.Replace(hashC, "zDMMdDKTpSueI7H3.gtsmgtVrr6.9NS", strings.Repeat(".", 31), 1)
-	refused := wire.Decision{Reason: 0x86}
+	refused := wire.Decision{Reason: 0x87}
 	for _, test := range []struct {
 		name   string
 		c      *wicket.Connect
