@@ -3,6 +3,7 @@ package reactor
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -106,7 +107,7 @@ func (c *conn) count(peer netip.AddrPort, err error) cert.Reason {
 }
 
 func (c *conn) logRefused(peer netip.AddrPort, reason cert.Reason, err error) {
-	ok, skipped := c.loop.r.slow.allow(time.Now())
+	ok, skipped := c.ln.slow.allow(time.Now())
 	if !ok {
 		return
 	}
@@ -122,7 +123,11 @@ func (c *conn) logRefused(peer netip.AddrPort, reason cert.Reason, err error) {
 	if skipped > 0 {
 		attrs = append(attrs, "lines_skipped", skipped)
 	}
-	c.loop.r.log.Info("TLS handshake refused", attrs...)
+	level := slog.LevelInfo
+	if reason == cert.ReasonNotTLS { // scanners and misdirected clients (TLS-29)
+		level = slog.LevelDebug
+	}
+	c.loop.r.log.Log(context.Background(), level, "TLS handshake refused", attrs...)
 }
 
 // handshakeTimeout ends a handshake that took too long, or never began.

@@ -39,6 +39,7 @@ type listener struct {
 	Listener
 	info   broker.Info
 	open   atomic.Int64 // connections now
+	slow   throttle     // log lines about refused handshakes
 	counts *counts
 }
 

@@ -51,7 +51,6 @@ type Reactor struct {
 	mu    sync.Mutex // guards growing of loops
 	loops atomic.Pointer[[]*loop]
 	tick  *time.Ticker
-	slow  throttle // log lines about refused handshakes
 }
 
 // Start binds every listener and returns when connections are taken. Errors

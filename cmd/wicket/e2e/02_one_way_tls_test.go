@@ -62,7 +62,7 @@ func TestOneWayTLSRefuses(t *testing.T) {
 	t.Parallel()
 	certs := pki(t)
 	ca := filepath.Join(certs, "ca.pem")
-	p := start(t, "-c", configured(t,
+	p := start(t, "--log-level", "debug", "-c", configured(t,
 		tlsYAML("default", "emqx.pem", "emqx.key", ""),
 		tlsYAML("only12", "emqx.pem", "emqx.key", ", versions: [tlsv1.2]"),
 		tlsYAML("only13", "emqx.pem", "emqx.key", ", versions: [tlsv1.3]"),
