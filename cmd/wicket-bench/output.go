@@ -21,6 +21,11 @@ func (o *output) flags(f *pflag.FlagSet) {
 }
 
 func (o *output) write(w io.Writer, runs []report.Run) error {
+	if o.html != "" {
+		if err := writeFile(o.html, func(w io.Writer) error { return report.RunsHTML(w, runs) }); err != nil {
+			return err
+		}
+	}
 	switch o.format {
 	case "json":
 		return report.JSON(w, runs)
@@ -32,6 +37,11 @@ func (o *output) write(w io.Writer, runs []report.Run) error {
 
 // writeDensity writes what was not written as a table along the way.
 func (o *output) writeDensity(w io.Writer, results []report.Density) error {
+	if o.html != "" {
+		if err := writeFile(o.html, func(w io.Writer) error { return report.DensityHTML(w, results) }); err != nil {
+			return err
+		}
+	}
 	if o.format == "json" {
 		return report.JSON(w, results)
 	}

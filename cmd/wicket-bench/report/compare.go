@@ -51,6 +51,10 @@ type Values struct {
 	R2     float64 `json:"r2,omitempty"`
 	Lost   uint64  `json:"lost,omitempty"`
 	Note   string  `json:"note,omitempty"`
+	// Readings are those of a density, Latency the distribution of the last
+	// round.
+	Readings []Reading `json:"readings,omitempty"`
+	Latency  *Latency  `json:"latency_us,omitempty"`
 
 	rates, own, p50, p999, cpu []float64
 }
@@ -70,7 +74,7 @@ func (v *Values) AddLatency(r Run) {
 	if l == nil {
 		l = &Latency{}
 	}
-	v.Rounds = append(v.Rounds, l.P99)
+	v.Rounds, v.Latency = append(v.Rounds, l.P99), l
 	v.p50, v.p999, v.cpu = append(v.p50, l.P50), append(v.p999, l.P999), append(v.cpu, r.BrokerCPU)
 	v.add(r)
 }
@@ -83,7 +87,7 @@ func (v *Values) add(r Run) {
 // AddDensity adds a round of which memory is compared.
 func (v *Values) AddDensity(d Density) {
 	v.Rounds = append(v.Rounds, d.RSSSlope)
-	v.R2 = d.R2
+	v.R2, v.Readings = d.R2, d.Readings
 }
 
 // Summarize computes medians and ratios from the rounds.

@@ -49,7 +49,7 @@ func units(rows []Row) []string {
 func writeUnit(b *strings.Builder, c Comparison, unit string) {
 	latency := strings.Contains(unit, "latency")
 	bytes := strings.HasPrefix(unit, "B ")
-	fmt.Fprintf(b, "## %s\n\n| | %s | %s | ratio |", strings.ToUpper(unit[:1])+unit[1:], c.A.Name, c.B.Name)
+	fmt.Fprintf(b, "## %s\n\n| | %s | %s | ratio |", unit, c.A.Name, c.B.Name)
 	switch {
 	case latency:
 		b.WriteString(" p50 | p99.9 | CPU µs |\n|---|--:|--:|--:|--:|--:|--:|\n")
