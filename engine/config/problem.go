@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Origin says where a value came from. The zero Origin is a default.
@@ -51,7 +53,24 @@ func (p Problem) String() string {
 	if p.Key != "" {
 		parts = append(parts, p.Key)
 	}
-	return strings.Join(append(parts, p.Text), ": ")
+	return visible(strings.Join(append(parts, p.Text), ": "))
+}
+
+// visible escapes what a terminal would act on: a file that is not text can
+// bring anything into a message.
+func visible(text string) string {
+	if !strings.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // Errors is everything that keeps a configuration from being used, in the
