@@ -105,6 +105,7 @@ func certOptions(cfg *config.Config, t config.TLS) (cert.Options, error) {
 	o := cert.Options{
 		Files:      cert.Files{Certfile: t.Certfile, Keyfile: t.Keyfile, CACertfile: t.Cacertfile},
 		VerifyPeer: t.Verify == config.VerifyPeer, RequirePeer: t.FailIfNoPeerCert,
+		Tickets: t.SessionTickets == config.TicketsStateless,
 	}
 	for _, v := range t.Versions {
 		o.Versions = append(o.Versions, string(v))

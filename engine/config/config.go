@@ -56,14 +56,15 @@ type TLSListener struct {
 
 // TLS is the server side of TLS for one listener.
 type TLS struct {
-	Certfile         string        `key:"certfile" path:"file" doc:"PEM file with the server's chain: the leaf first, then its issuer, and so on upward; exactly this is sent. Empty, on a loopback bind only, means a certificate from the development CA in data_dir."`
-	Keyfile          string        `key:"keyfile" path:"file" doc:"PEM file with the private key of the leaf: PKCS#1, PKCS#8, SEC 1 or Ed25519."`
-	Cacertfile       string        `key:"cacertfile" path:"file" doc:"PEM bundle of the authorities that client certificates must lead to; needed by verify_peer."`
-	Password         Secret        `key:"password" doc:"Password of an encrypted private key: the text itself, or file:///path to read it from."`
-	Verify           Verify        `key:"verify" default:"verify_none" doc:"verify_peer asks clients for a certificate and checks it; verify_none asks for none."`
-	FailIfNoPeerCert bool          `key:"fail_if_no_peer_cert" default:"false" doc:"Whether a client without a certificate is refused during the handshake; needs verify_peer."`
-	Versions         []TLSVersion  `key:"versions" default:"tlsv1.3,tlsv1.2" doc:"Protocol versions offered. A gap is refused: tlsv1.3 together with an older version needs tlsv1.2."`
-	HandshakeTimeout time.Duration `key:"handshake_timeout" default:"15s" min:"100ms" max:"10m" reload:"restart" doc:"Time from accept to the end of the handshake."`
+	Certfile         string         `key:"certfile" path:"file" doc:"PEM file with the server's chain: the leaf first, then its issuer, and so on upward; exactly this is sent. Empty, on a loopback bind only, means a certificate from the development CA in data_dir."`
+	Keyfile          string         `key:"keyfile" path:"file" doc:"PEM file with the private key of the leaf: PKCS#1, PKCS#8, SEC 1 or Ed25519."`
+	Cacertfile       string         `key:"cacertfile" path:"file" doc:"PEM bundle of the authorities that client certificates must lead to; needed by verify_peer."`
+	Password         Secret         `key:"password" doc:"Password of an encrypted private key: the text itself, or file:///path to read it from."`
+	Verify           Verify         `key:"verify" default:"verify_none" doc:"verify_peer asks clients for a certificate and checks it; verify_none asks for none."`
+	FailIfNoPeerCert bool           `key:"fail_if_no_peer_cert" default:"false" doc:"Whether a client without a certificate is refused during the handshake; needs verify_peer."`
+	Versions         []TLSVersion   `key:"versions" default:"tlsv1.3,tlsv1.2" doc:"Protocol versions offered. A gap is refused: tlsv1.3 together with an older version needs tlsv1.2."`
+	SessionTickets   SessionTickets `key:"session_tickets" default:"disabled" doc:"stateless lets clients resume a session with a ticket that this process has sealed, which costs a fraction of a handshake; certificates are checked again, and the keys change daily and at a restart. disabled sends no tickets."`
+	HandshakeTimeout time.Duration  `key:"handshake_timeout" default:"15s" min:"100ms" max:"10m" reload:"restart" doc:"Time from accept to the end of the handshake."`
 }
 
 // Plugin is one WebAssembly module and the box it runs in.

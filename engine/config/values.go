@@ -37,6 +37,19 @@ func (TLSVersion) values() []string {
 	return []string{string(TLS13), string(TLS12), string(TLS11), string(TLS10)}
 }
 
+// SessionTickets says whether TLS sessions can be resumed, by its EMQX name.
+type SessionTickets string
+
+// The values of [SessionTickets].
+const (
+	TicketsDisabled  SessionTickets = "disabled"
+	TicketsStateless SessionTickets = "stateless"
+)
+
+func (SessionTickets) values() []string {
+	return []string{string(TicketsDisabled), string(TicketsStateless)}
+}
+
 // Grant is a group of host functions that a plugin may be given.
 type Grant string
 
