@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"github.com/wicketmq/wicket/engine/auth"
@@ -41,6 +42,10 @@ type Engine struct {
 	plugins plugins    // those of the gate in use
 	broker  *broker.Broker
 	reactor *reactor.Reactor
+
+	life     context.Context // ends when nobody is left to wait for an answer
+	end      context.CancelFunc
+	retiring sync.WaitGroup // plugins that a reload has replaced
 }
 
 // Start brings a broker up. When it returns an error nothing is left behind;
@@ -53,13 +58,13 @@ func Start(o Options) (*Engine, error) {
 		return nil, fmt.Errorf("cannot make data_dir %q: %w", o.Config.DataDir, err)
 	}
 	e := &Engine{log: o.Log, level: o.Level, cfg: o.Config}
+	e.life, e.end = context.WithCancel(context.Background())
 	var err error
 	if e.host, err = newHost(o.Config, o.Log); err != nil {
 		return nil, err
 	}
 	if err = e.start(o); err != nil {
-		e.plugins.close(nil)
-		_ = e.host.Close()
+		e.closePlugins()
 		return nil, err
 	}
 	e.announce()
@@ -113,14 +118,13 @@ func (e *Engine) Reload(cfg *config.Config) error {
 	}
 	swap, err := e.bundles.prepare(cfg)
 	if err != nil {
-		loaded.close(e.plugins)
+		loaded.close(e.life, e.plugins)
 		return err
 	}
 	swap()
-	e.gate.Store(gate)
-	old := e.plugins
+	before, old := e.gate.Swap(gate), e.plugins
 	e.plugins = loaded
-	go old.close(loaded) // drains their requests first
+	e.retiring.Go(func() { e.retire(before, old, loaded) })
 	for _, c := range config.Diff(e.cfg, cfg) {
 		if c.Restart {
 			e.log.Warn("changed key takes effect at the next start", "key", c.Key, "old", c.Old, "new", c.New)
@@ -159,8 +163,15 @@ func (e *Engine) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Shutdown.Grace)
 	defer cancel()
 	e.reactor.Stop(ctx)
-	e.plugins.close(nil)
-	_ = e.host.Close()
+	e.closePlugins()
 	e.log.Info("stopped")
 	return e.reactor.Err()
+}
+
+// closePlugins ends all plugins, those that a reload has replaced as well.
+func (e *Engine) closePlugins() {
+	e.end()
+	e.retiring.Wait()
+	e.plugins.close(e.life, nil)
+	_ = e.host.Close()
 }

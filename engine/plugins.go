@@ -39,14 +39,38 @@ type source struct {
 	files  []wasm.File
 }
 
-// close ends the plugins, after their requests, except those that keep holds
-// too.
-func (p plugins) close(keep plugins) {
+// close ends the plugins except those that keep holds too. Their requests come
+// first, unless ctx has ended.
+func (p plugins) close(ctx context.Context, keep plugins) {
 	for name, one := range p {
 		if keep[name] != one {
-			_ = one.Close(context.Background())
+			_ = one.Close(ctx)
 		}
 	}
+}
+
+// leftAlone is how long nobody has asked a gate that a reload has replaced, when
+// nobody has it any more.
+const leftAlone = time.Second
+
+// retire ends the plugins that a reload has replaced, once their gate is left
+// alone: a client asks the gate that it came to, link by link of the chain, and
+// again for its will.
+func (e *Engine) retire(gate *auth.Gate, old, kept plugins) {
+	look := time.NewTicker(leftAlone)
+	defer look.Stop()
+	for seen := uint64(1<<64 - 1); e.life.Err() == nil; {
+		asked, answered := gate.Questions()
+		if asked == answered && asked == seen {
+			break
+		}
+		seen = asked
+		select {
+		case <-look.C:
+		case <-e.life.Done():
+		}
+	}
+	old.close(e.life, kept)
 }
 
 func newHost(cfg *config.Config, log *slog.Logger) (*wasm.Host, error) {
@@ -77,7 +101,7 @@ func (e *Engine) loadGate(cfg *config.Config) (*auth.Gate, plugins, error) {
 		gate, err = auth.NewGate(gateOptions(cfg, loaded))
 	}
 	if err != nil {
-		loaded.close(e.plugins)
+		loaded.close(e.life, e.plugins)
 		return nil, nil, err
 	}
 	return gate, loaded, nil

@@ -61,6 +61,7 @@ const maxReasonText = 1024 // bytes
 // empty chain with allow, where nothing is asked and nothing is denied but by
 // the host rules.
 func (g *Gate) Authenticate(req *Request, done func(Outcome)) {
+	g.asked.Add(1)
 	a := &admission{gate: g, req: req, done: done}
 	a.ask(0)
 }
@@ -111,6 +112,7 @@ func (a *admission) settle(l *link, ans answer) bool {
 
 func (a *admission) finish(o Outcome) {
 	clear(a.req.Password)
+	a.gate.answered.Add(1)
 	a.done(o)
 }
 

@@ -33,6 +33,7 @@ type Authorized struct {
 // Deciders are asked in order, each for the items still open; the first answer
 // other than Next decides an item, and NoMatch what is left.
 func (g *Gate) Authorize(grant *Grant, acc *Access, done func(Authorized)) {
+	g.asked.Add(1)
 	q := &question{gate: g, done: done}
 	q.result = Authorized{
 		Decisions: make([]Decision, len(acc.Items)),
@@ -117,6 +118,7 @@ func (q *question) ask(i int) {
 	for _, i := range q.open {
 		q.decide(i, q.gate.noMatch, 0)
 	}
+	q.gate.answered.Add(1)
 	q.done(q.result)
 }
 

@@ -14,6 +14,7 @@ package auth
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -74,8 +75,9 @@ type Options struct {
 }
 
 // Gate is the configured chain: it admits clients ([Gate.Authenticate]) and
-// answers what their rules leave open ([Gate.Authorize]). It is immutable; a
-// reload builds another one and moves sessions over with [Gate.Adopt].
+// answers what their rules leave open ([Gate.Authorize]). But for its counters
+// it is immutable; a reload builds another one and moves sessions over with
+// [Gate.Adopt].
 type Gate struct {
 	chain     []link
 	asks      bool // some decider hears Authorization
@@ -89,6 +91,16 @@ type Gate struct {
 	denyTTL   time.Duration
 	clock     func() time.Time
 	plain     map[plainKey]*Grant
+
+	asked, answered atomic.Uint64 // questions
+}
+
+// Questions returns how many questions the gate was asked and how many of them
+// it has answered. A gate that was replaced is asked a little longer, by those
+// who had it before; when the numbers are equal and stay so, nobody has it.
+func (g *Gate) Questions() (asked, answered uint64) {
+	answered = g.answered.Load()
+	return g.asked.Load(), answered
 }
 
 // link is a decider with its constant answers, asked for once.
