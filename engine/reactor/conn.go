@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/wicketmq/wicket/engine/broker"
 	"github.com/wicketmq/wicket/engine/mqtt"
@@ -16,18 +17,19 @@ import (
 // conn is one connection. There are very many of them and nearly all are
 // idle: every field here is paid for by each.
 type conn struct {
-	gc     gnet.Conn
-	loop   *loop
-	ln     *listener
-	tls    *tlsio.Conn // nil on a plain transport
-	out    []byte      // queued in this turn, lent by the loop; nil when idle
-	rest   []byte      // decrypted part of a packet; nil on a plain transport
-	client broker.Client
-	timer  wheel.Timer
-	index  uint32 // place in loop.conns
-	want   uint32 // bytes that the packet at the front needs; 0 = unknown
-	stage  stage
-	flags  flags
+	gc      gnet.Conn
+	loop    *loop
+	ln      *listener
+	tls     *tlsio.Conn // nil on a plain transport
+	out     []byte      // queued in this turn, lent by the loop; nil when idle
+	rest    []byte      // decrypted part of a packet; nil on a plain transport
+	client  broker.Client
+	timer   wheel.Timer
+	index   uint32 // place in loop.conns
+	want    uint32 // bytes that the packet at the front needs; 0 = unknown
+	flushed uint32 // loop.micros of the last write
+	stage   stage
+	flags   flags
 }
 
 // stage is what a connection is doing.
@@ -171,7 +173,6 @@ func (c *conn) soil() {
 	if !c.has(isDirty) {
 		c.flags |= isDirty
 		c.loop.dirty = append(c.loop.dirty, c)
-		c.loop.plan()
 	}
 }
 
@@ -193,7 +194,6 @@ func (c *conn) Resume() {
 	}
 	c.flags &^= isPaused
 	c.loop.resumed = append(c.loop.resumed, c)
-	c.loop.plan()
 }
 
 // Arm implements broker.Link: from its first call on the timer is the client's.
@@ -264,7 +264,19 @@ func (c *conn) flush() {
 		c.loop.giveBack(out)
 	}
 	if c.has(isClosing) && c.stage != gone {
+		c.drain()
 		_ = c.loop.el.Close(c.gc)
+	}
+}
+
+// drain throws away what the peer has sent and nobody has read: a close in
+// front of it is a reset, which may cost the peer our last words (RFC 1122
+// section 4.2.2.13). A peer that sends on and on is reset all the same.
+func (c *conn) drain() {
+	for range 8 {
+		if n, err := unix.Read(c.gc.Fd(), c.loop.scratch()); n <= 0 || err != nil {
+			return
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	gc.SetContext(c)
 	l.add(c)
 	c.opened()
+	l.settle()
 	return nil, gnet.None
 }
 
@@ -64,6 +65,7 @@ func (e *events) OnTraffic(gc gnet.Conn) gnet.Action {
 	if !ok {
 		return gnet.Close
 	}
+	defer c.loop.settle()
 	defer c.recovered()
 	c.read()
 	return gnet.None
@@ -73,6 +75,7 @@ func (e *events) OnTraffic(gc gnet.Conn) gnet.Action {
 // that it refused.
 func (e *events) OnClose(gc gnet.Conn, err error) gnet.Action {
 	if c, ok := gc.Context().(*conn); ok {
+		defer c.loop.settle()
 		defer c.recovered()
 		c.closed(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/wicketmq/wicket/engine/cert"
@@ -198,7 +199,7 @@ func (c *conn) keep(left []byte) {
 	case len(c.rest) > 0:
 		c.rest = append(c.rest[:0], left...) // left is a tail of rest, or rest
 	default:
-		c.rest = append(make([]byte, 0, max(len(left), int(c.want))), left...)
+		c.rest = slices.Clone(left) // not as much as the packet says: that has to come first
 	}
 }
 

@@ -148,3 +148,48 @@ func urgent(t *testing.T, c *net.TCPConn, b byte) {
 		t.Fatal(cerr, err)
 	}
 }
+
+// doorkeeper answers authentication questions only when it is told to.
+type doorkeeper struct{ asked chan func(auth.Verdict) }
+
+func (*doorkeeper) Name() string                                            { return "doorkeeper" }
+func (*doorkeeper) Hears(q auth.Question) bool                              { return q == auth.Authentication }
+func (d *doorkeeper) Authenticate(_ *auth.Request, done func(auth.Verdict)) { d.asked <- done }
+func (*doorkeeper) Authorize(*auth.Access, func(auth.Verdict))              {}
+
+// A client that is refused while it has sent more hears why, and then the end:
+// a close with bytes left unread is a reset, on which some systems throw away
+// what was received before (RFC 1122 section 4.2.2.13).
+func TestARefusedClientHearsWhy(t *testing.T) {
+	d := &doorkeeper{asked: make(chan func(auth.Verdict), 1)}
+	w := newGatedWorld(t, auth.Options{Chain: []auth.Decider{d}}, nil)
+	for listener := range 2 {
+		c := peer{t, w.dial(listener)}
+		c.send(connectPacket("impatient"))
+		answer := <-d.asked
+		c.send(subscribePacket("x"))
+		answer(auth.Verdict{Decision: auth.Deny})
+		c.expect([]byte{0x20, 2, 0, 5})
+		if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Errorf("listener %d: after the CONNACK came %d bytes and %v, want the end", listener, n, err)
+		}
+	}
+}
+
+// What a peer announces reserves no memory: it has to send it.
+func TestAnnouncedBytesCostNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	c := peer{t, w.dial(1)}
+	c.send([]byte{0x10, 0xF0, 0xFF, 0x03, 0, 4, 'M', 'Q', 'T', 'T', 4}) // a CONNECT of 64 KiB
+	eventually(t, "the first bytes have come", func() (come bool) {
+		w.onLoops(func(l *loop) {
+			for _, c := range l.conns {
+				come = come || len(c.rest) > 0
+				if cap(c.rest) > 1024 {
+					t.Errorf("%d bytes are held for %d received", cap(c.rest), len(c.rest))
+				}
+			}
+		})
+		return come
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 
@@ -21,10 +22,11 @@ type loop struct {
 	wheel *wheel.Wheel
 	poll  poll
 
-	conns   []*conn // every open connection; conn.index is its place
-	dirty   []*conn // have bytes or a close pending in this turn
-	resumed []*conn // have been resumed in this turn
-	planned bool    // a run of this turn's end is queued
+	conns    []*conn // every open connection; conn.index is its place
+	dirty    []*conn // have bytes or a close pending in this turn
+	resumed  []*conn // have been resumed in this turn
+	planned  bool    // a run of this turn's end is queued
+	flushing bool    // dirty is being walked
 
 	free  [][]byte // write buffers, lent out for a turn
 	plain []byte   // decrypted bytes of the connection being read
@@ -59,8 +61,8 @@ func (l *loop) wake() { _ = l.el.Execute(context.Background(), l) }
 // the loops have ended, and f will not run.
 func (l *loop) post(f func()) bool {
 	return l.el.Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
-		defer l.guard("posted call")
-		f()
+		l.guarded("posted call", f)
+		l.settle()
 		return nil
 	})) == nil
 }
@@ -94,18 +96,65 @@ func (l *loop) Run(context.Context) error {
 		l.resumed[i].resume()
 	}
 	l.resumed = clearConns(l.resumed)
-	// A flush can close a connection, whose will then makes others dirty.
-	for i := 0; i < len(l.dirty); i++ {
-		l.dirty[i].flush()
-	}
-	l.dirty = clearConns(l.dirty)
+	l.flush(0)
 	return nil
 }
+
+// quiet is how long ago a connection must have been written to for the next
+// write to leave at once, in microseconds. It is far above the time between
+// two events of a busy loop, where waiting for the end of the turn joins many
+// writes into one, and far below what a person or a device would notice.
+const quiet = 100
+
+// settle ends one event of a turn. What there is to write goes out at once to
+// connections that have been quiet, which saves a wake-up of the loop by
+// itself, and waits for the end of the turn for the others.
+func (l *loop) settle() {
+	if l.flushing {
+		return
+	}
+	if len(l.dirty) > 0 {
+		l.flush(quiet)
+	}
+	if len(l.dirty)+len(l.resumed) > 0 {
+		l.plan()
+	}
+}
+
+// micros is the reactor's time in microseconds. It wraps after an hour: only
+// differences count.
+func (l *loop) micros() uint32 { return uint32(time.Since(l.r.start) / time.Microsecond) }
+
+// flush writes to the dirty connections that have not been written to for so
+// many microseconds, and keeps the others. A flush can close a connection,
+// whose will then makes others dirty.
+func (l *loop) flush(pause uint32) {
+	l.flushing = true
+	now, kept := l.micros(), 0
+	for i := 0; i < len(l.dirty); i++ {
+		if c := l.dirty[i]; now-c.flushed >= pause {
+			c.flushed = now
+			c.flush()
+			continue
+		}
+		l.dirty[kept], l.dirty[i] = l.dirty[i], l.dirty[kept]
+		kept++
+	}
+	l.flushing = false
+	clear(l.dirty[kept:])
+	l.dirty = l.dirty[:kept]
+	if kept == 0 && cap(l.dirty) > keepConns {
+		l.dirty = nil
+	}
+}
+
+// keepConns is the largest list of connections whose memory is kept.
+const keepConns = 4096
 
 // clearConns empties a list without keeping its connections reachable.
 func clearConns(list []*conn) []*conn {
 	clear(list)
-	if cap(list) > 4096 {
+	if cap(list) > keepConns {
 		return nil
 	}
 	return list[:0]
