@@ -6,10 +6,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -343,4 +345,19 @@ func countFDs(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(names)
+}
+
+// A limit of open files that leaves none for clients is said at the start, not
+// by closing every connection.
+func TestNoRoomForClients(t *testing.T) {
+	_, err := Start(Options{
+		Listeners: []Listener{{Name: "tcp:default", Addr: anyPort()}}, Log: slog.New(slog.DiscardHandler),
+		DescriptorReserve: descriptorLimit() - 3,
+	})
+	if err == nil {
+		t.Fatal("it started")
+	}
+	if !strings.Contains(err.Error(), "ulimit -n") {
+		t.Errorf("%q does not say what to do", err)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -69,7 +70,7 @@ func Start(opts Options) (*Reactor, error) {
 		maxFD: descriptorLimit() - opts.DescriptorReserve,
 	}
 	r.loops.Store(&[]*loop{})
-	if err := r.bind(); err != nil {
+	if err := errors.Join(r.bind(), r.room()); err != nil {
 		return nil, err
 	}
 	go r.run()
@@ -103,6 +104,21 @@ func (r *Reactor) bind() error {
 		r.listeners = append(r.listeners, l)
 	}
 	return errors.Join(errs...)
+}
+
+// room fails when the limit of open files leaves none for clients.
+func (r *Reactor) room() error {
+	next, err := os.Open(os.DevNull)
+	if err != nil {
+		return fmt.Errorf("cannot open one more file: %w", err)
+	}
+	defer next.Close()
+	sockets := r.opts.Loops * (len(r.listeners) + 2) // and what a loop waits on
+	if int(next.Fd())+sockets < r.maxFD {
+		return nil
+	}
+	return fmt.Errorf("cannot take connections: of %d files that may be open %d are kept in reserve, and the rest is used up; raise the limit (ulimit -n, LimitNOFILE=)",
+		r.maxFD+r.opts.DescriptorReserve, r.opts.DescriptorReserve)
 }
 
 // run is gnet's life; it returns when the engine has stopped.
