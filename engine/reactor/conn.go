@@ -330,5 +330,9 @@ func (c *conn) recovered() {
 	c.ln.counts.panics.Add(1)
 	c.loop.r.log.Error("bug: recovered while serving a connection",
 		"listener", c.ln.Name, "panic", p, "stack", string(debug.Stack()))
+	if c.has(isClosing) { // it could not even say goodbye
+		_ = c.loop.el.Close(c.gc)
+		return
+	}
 	c.Close("bug")
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/transport/tlsio"
 )
 
 // A server that stops lets go of the handshakes that wait for their peer: they
@@ -192,4 +194,26 @@ func TestAnnouncedBytesCostNothing(t *testing.T) {
 		})
 		return come
 	})
+}
+
+// A bug in the TLS layer costs the connection, also when it strikes again at
+// the goodbye.
+func TestABugThatStrikesTwice(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Log = slog.New(slog.DiscardHandler) })
+	c := peer{t, w.dial(1)}
+	c.send(connectPacket("unlucky"))
+	c.expect(connack)
+	w.onLoops(func(l *loop) {
+		for _, c := range l.conns {
+			c.tls = new(tlsio.Conn) // panics at every call
+		}
+	})
+	c.send([]byte{0xC0, 0})
+	if err := closedByServer(c); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the connection is gone", func() bool { return w.r.openConnections() == 0 })
+	if n := w.r.opts.Broker.Stats().Connections; n != 0 {
+		t.Errorf("the broker counts %d connections", n)
+	}
 }
