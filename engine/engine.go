@@ -6,6 +6,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ import (
 // Options are what Start needs.
 type Options struct {
 	Config *config.Config
+	CPUs   int // event loops when the configuration does not say; 0 = GOMAXPROCS
 	Log    *slog.Logger
 	Level  *slog.LevelVar // moved by a reload; may be nil
 }
@@ -79,7 +81,7 @@ func (e *Engine) start(o Options) error {
 		return err
 	}
 	e.gate.Store(gate)
-	loops := loops(o.Config)
+	loops := loops(o)
 	e.broker = broker.New(brokerOptions(o.Config, loops, e.gate.Load, o.Log))
 	e.reactor, err = reactor.Start(reactor.Options{
 		Listeners: listeners, Loops: loops, Broker: e.broker,
@@ -89,12 +91,8 @@ func (e *Engine) start(o Options) error {
 }
 
 // loops is the number of event loops.
-func loops(cfg *config.Config) int {
-	n := cfg.Loops
-	if n == 0 {
-		n = runtime.GOMAXPROCS(0)
-	}
-	return min(n, topic.MaxShards)
+func loops(o Options) int {
+	return min(cmp.Or(o.Config.Loops, o.CPUs, runtime.GOMAXPROCS(0)), topic.MaxShards)
 }
 
 // announce says what is open.

@@ -113,7 +113,7 @@ func (f *runFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	}
 	sig := catchSignals()
 	defer sig.release()
-	e, err := engine.Start(engine.Options{Config: cfg, Log: log, Level: &level})
+	e, err := engine.Start(engine.Options{Config: cfg, CPUs: spareProcessor(), Log: log, Level: &level})
 	if err != nil {
 		return err
 	}
@@ -145,6 +145,19 @@ func (s signals) release() {
 	signal.Stop(s.hangup)
 	signal.Stop(s.look)
 	signal.Stop(s.end)
+}
+
+// spareProcessor gives the Go scheduler one processor more than there are
+// event loops, unless GOMAXPROCS says otherwise, and returns the number
+// before. A loop that waits in epoll_wait keeps its processor for a while; when
+// none is spare, the runtime takes it away at once and the loop has to win one
+// back at every event.
+func spareProcessor() int {
+	cpus := runtime.GOMAXPROCS(0)
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(cpus + 1)
+	}
+	return cpus
 }
 
 // supervise waits for the end and reloads on the way there. A storm of
