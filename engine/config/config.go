@@ -74,7 +74,7 @@ type Plugin struct {
 	Grants     []Grant        `key:"grants" doc:"Host functions beyond the basic ones that the plugin may import; a module that imports another is refused at load. A builtin plugin has those it needs."`
 	Workers    int            `key:"workers" default:"0" min:"0" max:"1024" doc:"Instances that run side by side; 0 means one for each CPU, but no more than four."`
 	Memory     ByteSize       `key:"memory" default:"64MB" min:"1MB" max:"2GB" doc:"Most linear memory of one instance."`
-	CPUSlice   time.Duration  `key:"cpu_slice" default:"100ms" min:"1ms" max:"1m" doc:"Time that one call into the guest may run before the instance is dropped and the request denied."`
+	CPUSlice   time.Duration  `key:"cpu_slice" default:"250ms" min:"1ms" max:"1m" doc:"Time by the clock that one call into the guest may run before the instance is dropped and the request denied; a call takes microseconds, so this is room for a busy machine."`
 	Timeout    time.Duration  `key:"timeout" default:"5s" min:"10ms" max:"5m" doc:"Time from question to answer, waiting included; then on_error decides."`
 	MaxPending int            `key:"max_pending" default:"10000" min:"1" max:"10000000" doc:"Most questions that may wait for the plugin at one time; a further client is told that the server is busy."`
 	OnError    OnError        `key:"on_error" default:"deny" doc:"What a trap, a timeout or a malformed answer counts as: deny, or next to ask the following plugin."`

@@ -29,11 +29,11 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.Close
 	}
 	ln.counts.accepted.Add(1)
+	l := e.r.loopOf(gc) // before admit looks at stopping: Stop looks at the loops after setting it
 	if why, ok := e.r.admit(ln, gc.Fd()); !ok {
 		ln.counts.shed[why].Add(1)
 		return nil, gnet.Close
 	}
-	l := e.r.loopOf(gc)
 	// Urgent data would be announced again and again, for gnet does not read it.
 	_ = unix.SetsockoptInt(gc.Fd(), unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 	c := &conn{gc: gc, loop: l, ln: ln}
