@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wicketmq/wicket/cmd/wicket-bench/load"
 	"github.com/wicketmq/wicket/cmd/wicket-bench/peer"
 	"github.com/wicketmq/wicket/cmd/wicket-bench/report"
 )
@@ -43,7 +42,7 @@ leave and come back meanwhile, so many of them each second.`,
 
 func (k *connections) run(c *cobra.Command, b *peer.Broker) error {
 	k.spec.Subscribers = k.count
-	l, err := load.New(k.spec)
+	l, err := newClients(k.spec, k.target.workers)
 	if err != nil {
 		return err
 	}
@@ -67,7 +66,7 @@ func (k *connections) run(c *cobra.Command, b *peer.Broker) error {
 }
 
 // ramp opens the connections.
-func (k *connections) ramp(ctx context.Context, l *load.Load, b *peer.Broker) (report.Run, error) {
+func (k *connections) ramp(ctx context.Context, l clients, b *peer.Broker) (report.Run, error) {
 	m := meter{broker: b, g: l}
 	if err := m.begin(); err != nil {
 		return report.Run{}, err
@@ -79,7 +78,7 @@ func (k *connections) ramp(ctx context.Context, l *load.Load, b *peer.Broker) (r
 }
 
 // keep holds the connections and replaces some.
-func (k *connections) keep(ctx context.Context, l *load.Load, b *peer.Broker, show progress) (report.Run, error) {
+func (k *connections) keep(ctx context.Context, l clients, b *peer.Broker, show progress) (report.Run, error) {
 	m := meter{broker: b, g: l, idle: true}
 	if err := m.begin(); err != nil {
 		return report.Run{}, err

@@ -88,9 +88,9 @@ func (d *density) measure(ctx context.Context, transport string, show progress) 
 	if b == nil {
 		return report.Density{}, fmt.Errorf("the memory of %s can be read with --pid only", t.addr)
 	}
-	spec := load.Spec{Version: mqtt.V311, ClientID: "device-%i", Filter: "device/%i/cmd", Sources: d.sources, Subscribers: 1}
+	spec := load.Spec{Version: mqtt.V311, ClientID: "device-%i", Filter: "device/%i/cmd", Sources: d.sources, Subscribers: d.steps[len(d.steps)-1]}
 	t.aim(&spec, b)
-	l, err := load.New(spec)
+	l, err := newClients(spec, t.workers)
 	if err != nil {
 		return report.Density{}, err
 	}
@@ -109,7 +109,7 @@ func (d *density) measure(ctx context.Context, transport string, show progress) 
 }
 
 // reading connects more clients and reads the broker when it is quiet.
-func (d *density) reading(ctx context.Context, l *load.Load, b *peer.Broker, step int) (report.Reading, error) {
+func (d *density) reading(ctx context.Context, l clients, b *peer.Broker, step int) (report.Reading, error) {
 	if err := l.Connect(ctx, step, 0); err != nil {
 		return report.Reading{}, err
 	}

@@ -193,7 +193,7 @@ func (m *messages) run(c *cobra.Command) error {
 }
 
 func (m *messages) measure(ctx context.Context, name string, b *peer.Broker) (report.Run, error) {
-	g, err := load.Start(ctx, m.spec)
+	g, err := startLoad(ctx, m.spec, m.target.workers)
 	if err != nil {
 		return report.Run{}, err
 	}

@@ -52,6 +52,7 @@ func (t *target) flags(f *pflag.FlagSet) {
 	f.StringVar(&t.server, "server-name", "localhost", "name in the broker's certificate")
 	f.BoolVar(&t.tls12, "tls1.2", false, "TLS 1.2 instead of 1.3")
 	f.BoolVar(&t.x25519, "x25519", false, "offer X25519 alone, instead of X25519MLKEM768 first")
+	f.IntVar(&t.workers, "workers", 1, "processes of the load, where one runs out of descriptors or a processor")
 	f.BoolVar(&t.pin, "pin", false, "bind the broker to processor 0 and the load to the others")
 }
 
@@ -68,8 +69,14 @@ func (t *target) open(o peer.Options) (*peer.Broker, error) {
 			return nil, fmt.Errorf("--pin needs two processors")
 		}
 		o.CPU = 0
-		if err := peer.Pin(os.Getpid(), 1); err != nil {
-			return nil, err
+		var others []int
+		for cpu := 1; cpu < runtime.NumCPU(); cpu++ {
+			others = append(others, cpu)
+		}
+		if len(others) > 0 {
+			if err := peer.Pin(os.Getpid(), others...); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if t.addr != "" {

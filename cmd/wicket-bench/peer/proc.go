@@ -2,7 +2,6 @@ package peer
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -33,36 +32,16 @@ func Anonymous(pid int) (int64, error) {
 	return 0, fmt.Errorf("cannot find RssAnon in /proc/%d/status", pid)
 }
 
-// tick is the unit of processor times in /proc: USER_HZ is 100 on every
-// architecture that Go runs on.
-const tick = 10 * time.Millisecond
-
-// CPU returns the processor time a process has used, in user and system mode.
+// CPU returns the processor time that all threads of a process have used, in
+// user and system mode: utime and stime of proc(5), but in nanoseconds, from
+// the process's clock (clock_getcpuclockid(3)).
 func CPU(pid int) (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
+	const scheduled = 2 // CPUCLOCK_SCHED
+	var t unix.Timespec
+	if err := unix.ClockGettime(int32(^pid)<<3|scheduled, &t); err != nil {
+		return 0, fmt.Errorf("cannot read the processor time of process %d: %w", pid, err)
 	}
-	return parseCPU(stat)
-}
-
-// parseCPU reads fields 14 and 15 of a stat line, utime and stime. The name of
-// the program, field 2, may hold anything, even parentheses.
-func parseCPU(stat []byte) (time.Duration, error) {
-	end := bytes.LastIndexByte(stat, ')')
-	fields := bytes.Fields(stat[end+1:])
-	if end < 0 || len(fields) < 13 {
-		return 0, errors.New("cannot read processor times: too few fields")
-	}
-	var total time.Duration
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(string(f), 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("cannot read processor times: %w", err)
-		}
-		total += time.Duration(n) * tick
-	}
-	return total, nil
+	return time.Duration(t.Nano()), nil
 }
 
 // OwnCPU returns the processor time that this process and its ended children
@@ -73,22 +52,24 @@ func OwnCPU() time.Duration {
 	return time.Duration(self.Utime.Nano() + self.Stime.Nano())
 }
 
-// Pin binds every thread of a process to one processor, and those that it
+// Pin binds every thread of a process to some processors, and those that it
 // starts later with them.
-func Pin(pid, cpu int) error {
+func Pin(pid int, cpus ...int) error {
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
 		return err
 	}
 	var set unix.CPUSet
-	set.Set(cpu)
+	for _, cpu := range cpus {
+		set.Set(cpu)
+	}
 	for _, t := range threads {
 		tid, err := strconv.Atoi(t.Name())
 		if err != nil {
 			continue
 		}
 		if err := unix.SchedSetaffinity(tid, &set); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("cannot bind thread %d to processor %d: %w", tid, cpu, err)
+			return fmt.Errorf("cannot bind thread %d to processors %v: %w", tid, cpus, err)
 		}
 	}
 	return nil

@@ -1,0 +1,29 @@
+package peer
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+// The process's clock agrees with what getrusage says of the same process.
+func TestCPUOfThisProcess(t *testing.T) {
+	for end := time.Now().Add(30 * time.Millisecond); time.Now().Before(end); {
+	}
+	before := OwnCPU()
+	got, err := CPU(os.Getpid())
+	after := OwnCPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rounding = 10 * time.Millisecond // getrusage scales ticks
+	if got < before-rounding || got > after+rounding {
+		t.Errorf("CPU %v is not between %v and %v", got, before, after)
+	}
+	if got < 20*time.Millisecond {
+		t.Errorf("CPU %v after 30 ms of work", got)
+	}
+	if _, err := CPU(1 << 22); err == nil {
+		t.Error("a process that does not exist has a processor time")
+	}
+}
