@@ -4,15 +4,18 @@
 GO         ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.8.0
+BENCHSTAT   = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 TESTFLAGS  ?=
 FUZZTIME   ?= 60s
 BENCHTIME  ?= 1s
+BENCHCOUNT ?= 6
+PEERFLAGS  ?=
 RUNFLAGS   ?=
 
-.PHONY: help run build test race check vet format staticcheck layout fresh vuln bench fuzz soak plugins clean
+.PHONY: help run build test race check vet format staticcheck layout fresh vuln bench bench-peer fuzz soak plugins clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## start the broker with its built-in defaults
 	bin/wicket run $(RUNFLAGS)
@@ -55,8 +58,13 @@ vuln: ## known vulnerabilities, when their database can be had
 	*) echo "$$out" | tail -n 3; echo "govulncheck: NOT CHECKED, its database cannot be had" ;; \
 	esac
 
-bench: ## every benchmark
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+bench: ## every benchmark, BENCHCOUNT times, as medians with their spread
+	@mkdir -p bin
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) ./... > bin/bench.txt || { cat bin/bench.txt; exit 1; }
+	$(GO) run $(BENCHSTAT) bin/bench.txt
+
+bench-peer: build ## wicket and Debian's mosquitto, the same loads in turn: docs/performance.md
+	bin/wicket-bench compare --suite peer --json docs/performance.json --markdown docs/performance.md --html bin/performance.html $(PEERFLAGS)
 
 fuzz: ## every fuzz target, FUZZTIME each
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' cmd engine sdk); do \
