@@ -211,7 +211,7 @@ func decodeHistogram(b []byte) *hdrhistogram.Histogram {
 	if h, err := hdrhistogram.Decode(b); err == nil {
 		return h
 	}
-	return hdrhistogram.New(1_000, int64(time.Minute), 3)
+	return hdrhistogram.New(1, int64(time.Minute), 3)
 }
 
 // myself is the program of the workers.

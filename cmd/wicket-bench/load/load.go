@@ -44,7 +44,7 @@ type Load struct {
 
 // Histograms hold nanoseconds with three digits, up to a minute.
 func newHistogram() *hdrhistogram.Histogram {
-	return hdrhistogram.New(1_000, int64(time.Minute), 3)
+	return hdrhistogram.New(1, int64(time.Minute), 3)
 }
 
 // record keeps a latency; what is longer than the histogram counts as its end.
