@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"time"
 
@@ -66,13 +67,16 @@ A broker is wicket, mosquitto, or a command line with {plain} {tls} {cert} {key}
 }
 
 func (k *compare) run(ctx context.Context) error {
+	if k.format != "table" && k.format != "json" {
+		return fmt.Errorf("output %q is neither table nor json", k.format)
+	}
 	rows, err := k.rows()
 	if err != nil {
 		return err
 	}
 	defer k.stop()
 	result := report.Comparison{
-		Suite: k.suite, Command: k.command(), Commit: report.Commit(), Machine: report.ThisMachine(),
+		Suite: filepath.Base(k.suite), Command: k.command(), Commit: report.Commit(), Machine: report.ThisMachine(),
 		Date: time.Now().UTC().Format(time.DateOnly), Rounds: k.rounds,
 	}
 	for _, r := range rows {

@@ -56,6 +56,9 @@ readings is what one more connection costs.`,
 }
 
 func (d *density) run(ctx context.Context, out io.Writer) error {
+	if err := d.output.check(); err != nil {
+		return err
+	}
 	slices.Sort(d.steps)
 	var results []report.Density
 	show := newProgress()

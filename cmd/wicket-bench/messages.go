@@ -38,6 +38,9 @@ func (m *common) flags(c *cobra.Command) {
 
 // with starts the broker, or looks up the one that runs, and calls f with it.
 func (m *common) with(o peer.Options, f func(*peer.Broker) error) error {
+	if err := m.output.check(); err != nil {
+		return err
+	}
 	v, err := version(m.version)
 	if err != nil {
 		return err

@@ -20,19 +20,25 @@ func (o *output) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.html, "html", "", "write a report with charts to this `file`")
 }
 
+// check finds a wrong format before there is anything to write.
+func (o *output) check() error {
+	if o.format != "json" && o.format != "table" {
+		return fmt.Errorf("output %q is neither table nor json", o.format)
+	}
+	return nil
+}
+
+// write writes runs.
 func (o *output) write(w io.Writer, runs []report.Run) error {
 	if o.html != "" {
 		if err := writeFile(o.html, func(w io.Writer) error { return report.RunsHTML(w, runs) }); err != nil {
 			return err
 		}
 	}
-	switch o.format {
-	case "json":
+	if o.format == "json" {
 		return report.JSON(w, runs)
-	case "table":
-		return report.Table(w, runs)
 	}
-	return fmt.Errorf("output %q is neither table nor json", o.format)
+	return report.Table(w, runs)
 }
 
 // writeDensity writes what was not written as a table along the way.

@@ -91,6 +91,9 @@ subcommand's flags; "mix" holds loads that run side by side:
         - {load: connect, transport: tls, dialers: 8}`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
 			s, err := scenarioFile(args[0])
 			if err != nil {
 				return err
