@@ -8,10 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/wicketmq/wicket/cmd/wicket-bench/load"
+	"github.com/wicketmq/wicket/cmd/wicket-bench/peer"
 	"github.com/wicketmq/wicket/cmd/wicket-bench/report"
 )
 
@@ -252,5 +254,31 @@ func TestMistakesOfTheCommandLine(t *testing.T) {
 		if _, err := bench(t, strings.Fields(line)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one about %q", line, err, want)
 		}
+	}
+}
+
+// A broker that runs already: one process publishes, another subscribes.
+func TestSubscribersOfOthers(t *testing.T) {
+	b, err := peer.Start("wicket", filepath.Join(programs, "wicket"), peer.Options{CPU: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Stop()
+	there := []string{"--addr", b.Plain, "--pid", strconv.Itoa(b.PID)}
+	quiet := runs(t, slices.Concat([]string{"sub", "-c", "3", "-t", "other/%i"}, there, quick)...)[0]
+	if quiet.Operations != 0 || quiet.Clients != 3 {
+		t.Errorf("nobody publishes, but %d clients got %d messages", quiet.Clients, quiet.Operations)
+	}
+	published := make(chan []report.Run, 1)
+	go func() {
+		defer close(published)
+		published <- runs(t, slices.Concat([]string{"pub", "-c", "3", "-r", "300", "-t", "other/%i", "-d", "2s", "-o", "json"}, there)...)
+	}()
+	heard := runs(t, slices.Concat([]string{"sub", "-c", "3", "-t", "other/%i"}, there, []string{"-d", "800ms", "--warmup", "1200ms", "-o", "json"})...)[0]
+	if r := <-published; len(r) == 0 || r[0].Sent < 400 {
+		t.Errorf("published: %+v", r)
+	}
+	if heard.Received < 100 || heard.Received > 400 {
+		t.Errorf("%d messages in 0.8 s at 300 per second", heard.Received)
 	}
 }

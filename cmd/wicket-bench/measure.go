@@ -28,6 +28,7 @@ type timing struct {
 	warmup   time.Duration
 	duration time.Duration
 	sample   time.Duration // between the points of the series
+	idle     bool          // nothing need happen
 }
 
 // measure runs a load whose clients are connected against a broker that may
@@ -37,7 +38,7 @@ func measure(ctx context.Context, name string, g generator, b *peer.Broker, t ti
 	if err := sleep(ctx, t.warmup); err != nil {
 		return report.Run{}, err
 	}
-	m := meter{broker: b, g: g}
+	m := meter{broker: b, g: g, idle: t.idle}
 	if err := m.begin(); err != nil {
 		return report.Run{}, err
 	}

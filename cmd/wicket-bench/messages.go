@@ -76,9 +76,9 @@ func (m *messages) flags(c *cobra.Command) {
 
 // patterns are said in the help of commands with topics.
 const patterns = `
-In patterns, %i is the number of the client, %g that number modulo --groups,
-%k the number of the topic among those of a client, %c "p" or "s" for
-publishers and subscribers, %r the name of the run.`
+In patterns, %i is the number of the client, %c its identifier, %u its user
+name, %g its number modulo --groups, %k the number of the topic among those of
+the client, %w "p" or "s" for publishers and subscribers, %r the name of the run.`
 
 func pairCommand() *cobra.Command {
 	m := &messages{}
@@ -203,5 +203,7 @@ func (m *messages) measure(ctx context.Context, name string, b *peer.Broker) (re
 	defer g.Close()
 	show := newProgress()
 	defer show.clear()
-	return measure(ctx, name, g, b, m.timing, show)
+	t := m.timing
+	t.idle = m.spec.Publishers == 0 // others may be quiet
+	return measure(ctx, name, g, b, t, show)
 }

@@ -148,7 +148,7 @@ func (p *phase) run(ctx context.Context, b *peer.Broker, t target, show progress
 		}
 		all = append(all, g)
 	}
-	timing := timing{parts[0].Warmup, parts[0].Duration, 500 * time.Millisecond}
+	timing := timing{parts[0].Warmup, parts[0].Duration, 500 * time.Millisecond, len(parts) == 1 && p.Load == subLoad}
 	if len(all) == 1 {
 		r, err := measure(ctx, p.Name, all[0], b, timing, show)
 		return []report.Run{r}, err

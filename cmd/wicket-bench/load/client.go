@@ -46,14 +46,14 @@ type publisher struct {
 	queued  bool
 }
 
-func (c *client) kind() string {
+func (c *client) who() string {
 	if c.pub != nil {
 		return "p"
 	}
 	return "s"
 }
 
-func (c *client) id() string { return c.load.spec.expand(c.load.spec.ClientID, c.kind(), c.n, 0) }
+func (c *client) id() string { return c.load.spec.expand(c.load.spec.ClientID, c.who(), c.n, 0) }
 
 // settle says once what became of connecting.
 func (c *client) settle(err error) {
@@ -84,7 +84,7 @@ func (c *client) greet() {
 	s := &c.load.spec
 	p := mqtt.Connect{Version: s.Version, CleanStart: true, ClientID: []byte(c.id())}
 	if s.Username != "" {
-		p.HasUsername, p.Username = true, []byte(s.expand(s.Username, c.kind(), c.n, 0))
+		p.HasUsername, p.Username = true, []byte(s.expand(s.Username, c.who(), c.n, 0))
 		p.HasPassword, p.Password = true, []byte(s.Password)
 	}
 	c.write(p.Append(nil, s.Version))

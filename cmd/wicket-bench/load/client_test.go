@@ -151,6 +151,17 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+func TestPatterns(t *testing.T) {
+	s := Spec{Run: "r1", ClientID: "%r-%w%i", Username: "u%g", Groups: 3, First: 10}
+	for pattern, want := range map[string]string{
+		"a/b": "a/b", "%i": "14", "%g/%k": "2/7", "t/%c/x": "t/r1-s14/x", "%u": "u2", "100%": "100%",
+	} {
+		if got := s.expand(pattern, "s", 4, 7); got != want {
+			t.Errorf("%q becomes %q, want %q", pattern, got, want)
+		}
+	}
+}
+
 func TestSpecIsChecked(t *testing.T) {
 	for name, s := range map[string]Spec{
 		"nobody":  {},

@@ -24,8 +24,9 @@ import (
 //
 // Topic, Filter, ClientID and Username are patterns. In them, %i is the number
 // of the client among the publishers or the subscribers, %g that number modulo
-// Groups, %k the number of the topic or filter among those of its client, and
-// %r the name of the run.
+// Groups, %k the number of the topic or filter among those of its client, %w
+// "p" or "s" for publishers and subscribers, and %r the name of the run; in
+// topics and filters, %c is the client identifier and %u the user name.
 type Spec struct {
 	Addr     string       `json:"addr"`
 	TLS      *TLS         `json:"tls,omitempty"`
@@ -74,7 +75,7 @@ const MinPayload = 12
 // normalize fills in what was left out and rejects what cannot be run.
 func (s *Spec) normalize() error {
 	s.Version = or(s.Version, mqtt.V311)
-	s.ClientID = or(s.ClientID, "%r-%c%i")
+	s.ClientID = or(s.ClientID, "%r-%w%i")
 	s.Run = or(s.Run, "bench")
 	s.Groups = or(s.Groups, 1)
 	s.Topics = or(s.Topics, 1)
@@ -109,14 +110,15 @@ func or[T comparable](v, otherwise T) T {
 	return v
 }
 
-// expand fills in a pattern. kind is "p" or "s", n the number of the client,
-// k that of its topic or filter.
-func (s *Spec) expand(pattern, kind string, n, k int) string {
+// expand fills in a pattern. who is "p" or "s", n the number of the client, k
+// that of its topic or filter.
+func (s *Spec) expand(pattern, who string, n, k int) string {
 	if !strings.Contains(pattern, "%") {
 		return pattern
 	}
 	n += s.First
-	return strings.NewReplacer("%r", s.Run, "%c", kind, "%i", strconv.Itoa(n),
+	pattern = strings.NewReplacer("%c", s.ClientID, "%u", s.Username).Replace(pattern)
+	return strings.NewReplacer("%r", s.Run, "%w", who, "%i", strconv.Itoa(n),
 		"%g", strconv.Itoa(n%s.Groups), "%k", strconv.Itoa(k)).Replace(pattern)
 }
 
