@@ -53,7 +53,7 @@ func peerSuite(d time.Duration) []row {
 	for _, l := range []phase{
 		{Name: "1:1, 50 pairs", Load: pairLoad},
 		{Name: "fan-in 100→1", Load: faninLoad},
-		{Name: "fan-out 1→1000", Load: fanoutLoad, Window: 16},
+		{Name: "fan-out 1→1000", Load: fanoutLoad, Window: 32},
 	} {
 		for _, size := range []int{64, 1024} {
 			for qos := range uint8(3) {

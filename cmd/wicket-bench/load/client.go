@@ -169,6 +169,7 @@ func (c *client) packets(b []byte) (used int, err error) {
 		}
 		body := b[used+h.Size : used+h.Len()]
 		used += h.Len()
+		l.packets++
 		if h.Type == mqtt.TypePublish {
 			c.delivered(h.Flags, body)
 			continue

@@ -37,6 +37,7 @@ type Load struct {
 	closing    bool
 	schedule   schedule
 	moderator  *moderator
+	packets    int   // taken from the broker
 	failure    error // the first thing that went wrong
 
 	pace *pacer
@@ -264,14 +265,14 @@ func (l *Load) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 func (l *Load) OnTraffic(conn gnet.Conn) gnet.Action {
 	c := conn.Context().(*client)
 	l.now = clock()
-	before := l.count.Received
+	before := l.packets
 	err := c.readable()
 	if err != nil {
 		l.fail(c, err)
 		return gnet.Close
 	}
 	l.flush()
-	if n := int(l.count.Received - before); n > 0 && l.running {
+	if n := l.packets - before; n > 0 && l.running {
 		l.moderator.turn(n)
 	}
 	return gnet.None

@@ -8,38 +8,42 @@ import "time"
 // windows are large enough for the broker not to notice: it never waits for
 // the load. An open loop, which measures latencies, never rests.
 type moderator struct {
-	round    int // turns between rests: about one for each receiving socket
-	goal     int // messages that a turn is to bring
-	nap      time.Duration
-	turns    int
-	messages int
-	sleep    func(time.Duration)
+	round   int // turns between rests: about one for each receiving socket
+	goal    int // packets that a turn is to bring
+	nap     time.Duration
+	turns   int
+	packets int
+	sleep   func(time.Duration)
 }
 
 // The bounds of a rest.
 const (
 	minNap = 100 * time.Microsecond
-	maxNap = 20 * time.Millisecond
+	maxNap = 50 * time.Millisecond
 )
 
 func newModerator(s *Spec) *moderator {
 	if s.Rate > 0 || s.Fan == 0 {
 		return nil
 	}
-	return &moderator{round: max(s.Subscribers, 1), goal: min(8, s.Window/8), sleep: time.Sleep}
+	m := &moderator{round: max(s.Subscribers, 1), goal: min(8, s.Window/4), sleep: time.Sleep}
+	if s.Fan > 1 {
+		m.goal = 2 * s.batch() // one read for two of the broker's writes
+	}
+	return m
 }
 
-// turn is called after each turn with the number of messages it brought.
-func (m *moderator) turn(messages int) {
+// turn is called after each turn with the number of packets it brought.
+func (m *moderator) turn(packets int) {
 	if m == nil {
 		return
 	}
 	m.turns++
-	m.messages += messages
+	m.packets += packets
 	if m.turns < m.round {
 		return
 	}
-	switch each := m.messages / m.turns; {
+	switch each := m.packets / m.turns; {
 	case each < m.goal:
 		m.nap = min(max(m.nap+m.nap/4, minNap), maxNap)
 	case each > 2*m.goal:
@@ -48,7 +52,7 @@ func (m *moderator) turn(messages int) {
 			m.nap = 0
 		}
 	}
-	m.turns, m.messages = 0, 0
+	m.turns, m.packets = 0, 0
 	if m.nap > 0 {
 		m.sleep(m.nap)
 	}

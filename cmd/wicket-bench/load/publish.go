@@ -65,10 +65,20 @@ func (c *client) allowed() int {
 	case s.QoS == 0 && c.conn.OutboundBuffered() > 0:
 		return 0
 	}
-	if n < (s.Window+1)/2 {
-		return 0 // wait until a batch is worth a system call
+	if n < s.batch() {
+		return 0
 	}
 	return n
+}
+
+// batch is how many messages a closed loop sends at least at a time, so that
+// they are worth a system call: half of the window, or a quarter where each
+// message makes many.
+func (s *Spec) batch() int {
+	if s.Fan > 1 {
+		return (s.Window + 3) / 4
+	}
+	return (s.Window + 1) / 2
 }
 
 // maxBacklog is how many bytes may wait for a broker that does not read,

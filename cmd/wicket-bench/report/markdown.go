@@ -35,9 +35,9 @@ an operation.
   connections, each with one subscription; with mTLS, each with a certificate
   of its own.
 * Messages without a rate are saturated: each publisher has a window of
-  messages on their way, 64 of them, 16 for the fan-out. The generator sends
-  half a window at a time and rests where turns bring few messages, so that it
-  stays cheaper than the broker; the broker always has work.
+  messages on their way, 64 of them, 32 for the fan-out. The generator sends
+  half a window at a time (a quarter for the fan-out) and rests where turns
+  bring few messages, so that it stays cheaper than the broker.
 * Messages with a rate are sent when their time has come, whatever the broker
   does, and their latency counts from that time.
 * Both brokers have the same limits of messages in flight (1,000) and queued
