@@ -81,7 +81,7 @@ func (m *meter) ownCPU() time.Duration {
 // watch takes samples until the time is over. A closed loop that stands still
 // because the broker has lost messages is set going again.
 func (m *meter) watch(ctx context.Context, t timing, show progress) error {
-	last, lastUsage, lastTime := m.g.Counts(), m.usage, m.start
+	last, lastUsage, lastTime, moving := m.g.Counts(), m.usage, m.start, m.start
 	for end := m.start.Add(t.duration); time.Now().Before(end); {
 		if err := sleep(ctx, min(t.sample, time.Until(end))); err != nil {
 			return err
@@ -98,7 +98,9 @@ func (m *meter) watch(ctx context.Context, t timing, show progress) error {
 			s.RSS, s.CPU = u.RSS, (u.CPU-lastUsage.CPU).Seconds()/passed
 			lastUsage = u
 		}
-		if operations(moved) == 0 && !m.idle {
+		if operations(moved) > 0 || m.idle {
+			moving = now
+		} else if now.Sub(moving) >= still {
 			m.g.Revive()
 		}
 		last, lastTime = counts, now
@@ -107,6 +109,9 @@ func (m *meter) watch(ctx context.Context, t timing, show progress) error {
 	}
 	return nil
 }
+
+// still is how long nothing may happen before what is under way counts as lost.
+const still = time.Second
 
 // operations is what a load of messages counts.
 func operations(c load.Counts) uint64 {
