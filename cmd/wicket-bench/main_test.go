@@ -108,6 +108,7 @@ func TestOpenLoopKeepsItsRate(t *testing.T) {
 }
 
 func TestAuth(t *testing.T) {
+	t.Parallel()
 	r := runs(t, append([]string{"auth", "--dialers", "2"}, quick...)...)[0]
 	if r.Operations == 0 || r.Dropped > 0 {
 		t.Errorf("%d admitted, %d refused", r.Operations, r.Dropped)
@@ -120,6 +121,7 @@ func TestAuth(t *testing.T) {
 }
 
 func TestDensity(t *testing.T) {
+	t.Parallel()
 	out, err := bench(t, "density", "--steps", "20,10", "--transports", "plain,mtls", "--settle", "10ms", "-o", "json", "--html", "d.html")
 	if err != nil {
 		t.Fatal(err)
@@ -145,6 +147,7 @@ phases:
 `
 
 func TestScenarioAndCompare(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "s.yaml")
 	if err := os.WriteFile(file, []byte(twoPhases), 0o600); err != nil {
 		t.Fatal(err)
@@ -241,6 +244,7 @@ func TestPeerSuiteIsWhole(t *testing.T) {
 }
 
 func TestMistakesOfTheCommandLine(t *testing.T) {
+	t.Parallel()
 	for line, want := range map[string]string{
 		"pair --transport ws":           "transport",
 		"pair -V 3.1":                   "3.1.1 nor 5.0",
@@ -259,6 +263,7 @@ func TestMistakesOfTheCommandLine(t *testing.T) {
 
 // A broker that runs already: one process publishes, another subscribes.
 func TestSubscribersOfOthers(t *testing.T) {
+	t.Parallel()
 	b, err := peer.Start("wicket", filepath.Join(programs, "wicket"), peer.Options{CPU: -1})
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ type phase struct {
 	Window      int           `yaml:"window"`
 	Rate        float64       `yaml:"rate"`
 	Resume      bool          `yaml:"resume"`
+	X25519      bool          `yaml:"x25519"` // the only key exchange offered
 	Dialers     int           `yaml:"dialers"`
 	ConnectRate float64       `yaml:"connect_rate"`
 	Username    string        `yaml:"username"`
@@ -124,7 +125,7 @@ func (p *phase) spec() load.Spec {
 func (p *phase) start(ctx context.Context, b *peer.Broker, t target, run string) (generator, error) {
 	s := p.spec()
 	s.Run = run
-	t.transport = p.Transport
+	t.transport, t.x25519 = p.Transport, t.x25519 || p.X25519
 	t.aim(&s, b)
 	if p.Load == connectLoad {
 		return load.NewStorm(s, p.Resume)

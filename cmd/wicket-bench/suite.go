@@ -44,12 +44,13 @@ func peerSuite(d time.Duration) []row {
 		add(memory, phase{Name: "idle connection, " + t, Load: densityLoad, Transport: t})
 	}
 	add(cpuPerOperation, phase{Name: "CONNECT, plain", Load: connectLoad})
+	add(cpuPerOperation, phase{Name: "TLS 1.3 handshake and CONNECT, best key exchange", Load: connectLoad, Transport: oneWay})
 	for _, k := range []string{"ecdsa", "rsa"} {
 		name := map[string]string{"ecdsa": "ECDSA P-256", "rsa": "RSA-2048"}[k]
-		add(cpuPerOperation, phase{Name: "TLS 1.3 handshake and CONNECT, " + name + ", full", Load: connectLoad, Transport: oneWay, Key: k})
-		add(cpuPerOperation, phase{Name: "TLS 1.3 handshake and CONNECT, " + name + ", resumed", Load: connectLoad, Transport: oneWay, Key: k, Resume: true})
+		add(cpuPerOperation, phase{Name: "TLS 1.3 handshake and CONNECT, " + name + ", full", Load: connectLoad, Transport: oneWay, Key: k, X25519: true})
+		add(cpuPerOperation, phase{Name: "TLS 1.3 handshake and CONNECT, " + name + ", resumed", Load: connectLoad, Transport: oneWay, Key: k, X25519: true, Resume: true})
 	}
-	add(cpuPerOperation, phase{Name: "mTLS handshake and CONNECT, ECDSA P-256, full", Load: connectLoad, Transport: mutual})
+	add(cpuPerOperation, phase{Name: "mTLS handshake and CONNECT, ECDSA P-256, full", Load: connectLoad, Transport: mutual, X25519: true})
 	for _, l := range []phase{
 		{Name: "1:1, 50 pairs", Load: pairLoad},
 		{Name: "fan-in 100→1", Load: faninLoad},
