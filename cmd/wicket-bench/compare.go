@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,7 +59,7 @@ A broker is wicket, mosquitto, or a command line with {plain} {tls} {cert} {key}
 	f.StringVar(&k.only, "only", "", "rows whose name matches this `expression`")
 	f.IntVar(&k.rounds, "rounds", 3, "times that each broker gets each load")
 	f.DurationVarP(&k.duration, "duration", "d", 2*time.Second, "time of a measurement of the suite peer")
-	f.BoolVar(&k.pin, "pin", true, "bind the brokers to processor 0 and the load to 1")
+	f.BoolVar(&k.pin, "pin", runtime.NumCPU() > 1, "bind the brokers to processor 0 and the load to the others")
 	f.StringVarP(&k.format, "output", "o", "table", "table or json")
 	f.StringVar(&k.files.json, "json", "", "write the results to this `file`")
 	f.StringVar(&k.files.markdown, "markdown", "", "write a page of Markdown to this `file`")
