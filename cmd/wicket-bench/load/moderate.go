@@ -27,6 +27,9 @@ func newModerator(s *Spec) *moderator {
 		return nil
 	}
 	m := &moderator{round: max(s.Subscribers, 1), goal: min(8, s.Window/4), sleep: time.Sleep}
+	if s.QoS > 0 {
+		m.round += s.Publishers // they receive acknowledgements
+	}
 	if s.Fan > 1 {
 		m.goal = 2 * s.batch() // one read for two of the broker's writes
 	}

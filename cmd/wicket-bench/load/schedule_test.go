@@ -110,6 +110,9 @@ func TestModerator(t *testing.T) {
 	if m.nap != 0 {
 		t.Errorf("with 100 messages a turn it rests %v", m.nap)
 	}
+	if m := newModerator(&Spec{QoS: 1, Fan: 1, Publishers: 100, Subscribers: 1, Window: 64}); m.round != 101 || m.goal != 8 {
+		t.Errorf("a fan-in of 100 rests after %d turns and wants %d packets of each", m.round, m.goal)
+	}
 	if open := newModerator(&Spec{Rate: 1, Fan: 1}); open != nil {
 		t.Error("an open loop rests")
 	}
