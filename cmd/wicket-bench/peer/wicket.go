@@ -81,6 +81,7 @@ func (b *Broker) startWicket(program string, o Options) error {
 	args := []string{"run", "--log-format", "json", "--data", b.dir,
 		"--listen", "tcp://127.0.0.1:0", "--listen", "tls://127.0.0.1:0",
 		"--set", "mqtt.max_inflight=" + maxInflight, "--set", "mqtt.max_queued_messages=" + maxQueued,
+		"--set", "listeners.tls.default.tls.session_tickets=stateless",
 		"--set", "listeners.tls.default.tls.certfile=" + b.PKI.File("server.pem"),
 		"--set", "listeners.tls.default.tls.keyfile=" + b.PKI.File("server.key")}
 	if o.Mutual {
