@@ -29,6 +29,7 @@ type loop struct {
 	flushing bool    // dirty is being walked
 
 	free  [][]byte // write buffers, lent out for a turn
+	spare int      // bytes of the buffers in free
 	plain []byte   // decrypted bytes of the connection being read
 	wire  []byte   // TLS records of the connection being flushed
 
@@ -36,10 +37,10 @@ type loop struct {
 }
 
 const (
-	writeBuffer    = 4 << 10  // a fresh write buffer
-	keepBuffer     = 64 << 10 // a larger one is not kept
-	keepBuffers    = 256      // per loop
-	plaintextChunk = 16 << 10 // the largest TLS record (RFC 8446 §5.1)
+	writeBuffer    = 4 << 10   // a fresh write buffer
+	keepBuffer     = 512 << 10 // a larger one is not kept
+	keepSpare      = 4 << 20   // most bytes of spare buffers of a loop
+	plaintextChunk = 16 << 10  // the largest TLS record (RFC 8446 §5.1)
 )
 
 func newLoop(r *Reactor, index int, el gnet.EventLoop, fd int) *loop {
@@ -186,6 +187,7 @@ func (l *loop) lend() []byte {
 		b := l.free[n-1]
 		l.free[n-1] = nil
 		l.free = l.free[:n-1]
+		l.spare -= cap(b)
 		return b
 	}
 	return make([]byte, 0, writeBuffer)
@@ -194,8 +196,9 @@ func (l *loop) lend() []byte {
 // giveBack takes a write buffer back, unless it has grown too large or there
 // are enough of them.
 func (l *loop) giveBack(b []byte) {
-	if cap(b) <= keepBuffer && len(l.free) < keepBuffers {
+	if cap(b) <= keepBuffer && l.spare+cap(b) <= keepSpare {
 		l.free = append(l.free, b[:0])
+		l.spare += cap(b)
 	}
 }
 
