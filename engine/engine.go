@@ -85,7 +85,7 @@ func (e *Engine) start(o Options) error {
 	e.broker = broker.New(brokerOptions(o.Config, loops, e.gate.Load, o.Log))
 	e.reactor, err = reactor.Start(reactor.Options{
 		Listeners: listeners, Loops: loops, Broker: e.broker,
-		Pool: tlsio.NewPool(0, 0), Log: o.Log,
+		Pool: tlsio.NewPool(0, max(1, loops-1)), Log: o.Log, // one processor stays for those who are in
 	})
 	return err
 }
