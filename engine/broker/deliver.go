@@ -260,13 +260,3 @@ func (c *Client) retransmit(t *session.Transmit) {
 		c.sub.Drop(&s.pool, t.ID)
 	}
 }
-
-// Writable tells the client that its connection has taken bytes, so that what
-// has waited for that goes out now. Calling it is optional: the shard looks
-// after such clients every tick.
-func (c *Client) Writable() {
-	if c.shard != nil && c.stalled {
-		defer c.guard("writable")
-		c.pump()
-	}
-}

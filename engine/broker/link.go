@@ -20,8 +20,8 @@ type Link interface {
 
 	// Out returns the buffer of bytes queued in this turn, for the caller to
 	// append whole encoded packets to and to put back with SetOut before it
-	// returns. The first call of a turn puts the link on its loop's dirty
-	// list; the loop flushes once at the end of the turn.
+	// returns. The loop flushes after the event or at the end of the turn,
+	// never from inside a call of the broker.
 	Out() []byte
 	SetOut([]byte)
 

@@ -197,11 +197,7 @@ func TestSlowConsumer(t *testing.T) {
 	}
 	a.stuck = false
 	got := a.said()
-	a.Writable() // the reactor may tell
-	if len(a.out) == 0 {
-		t.Error("nothing goes out when the connection takes bytes again")
-	}
-	w.pass(0.2) // and need not
+	w.pass(0.2) // the shard looks after it
 	got = append(got, a.said()...)
 	acks := 0
 	for _, line := range got {

@@ -245,7 +245,7 @@ func (c *conn) shutdown() {
 	c.Close("server stops")
 }
 
-// flush ends the turn of a dirty connection: one write, then the close that
+// flush is the write of a dirty connection: what is queued, then the close that
 // may be pending.
 func (c *conn) flush() {
 	c.flags &^= isDirty

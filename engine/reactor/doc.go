@@ -15,8 +15,9 @@
 // # A turn
 //
 // A loop handles a batch of socket events, then one run of loop.Run: mailbox,
-// resumed connections, flush. Whatever was queued for a connection during the
-// turn leaves it in one write (or one series of TLS records in one write).
+// resumed connections, flush. What is queued for a connection leaves it in one
+// write: at the end of the event when the connection has been quiet, at the
+// end of the turn when it has just been written to (see quiet).
 //
 // # Buffers
 //
