@@ -104,6 +104,7 @@ func (f *runFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	var level slog.LevelVar
 	level.Set(cfg.Log.Level.Slog())
 	log := newLogger(errOut, cfg.Log.Format, &level)
+	collect(cfg.Memory)
 	for _, w := range report.Warnings {
 		log.Warn(w.String())
 	}
@@ -211,7 +212,9 @@ func reload(e *engine.Engine, log *slog.Logger, cfg *config.Config, report *conf
 	}
 	if err != nil {
 		log.Error("reload failed, the running configuration stays", "error", err)
+		return
 	}
+	collect(cfg.Memory)
 }
 
 // stop ends the engine within its grace, or at once on another signal.

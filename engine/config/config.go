@@ -2,7 +2,7 @@
 // into one immutable [Config], or into a list of everything that is wrong
 // with them.
 //
-// The annotated structs in this file are the only place where a key exists:
+// The annotated structs in this file and in tls.go are the only place where a key exists:
 // defaults, validation, environment names, the JSON Schema, the sample file
 // and the reference page are all derived from their tags. The tags are
 // described at the type field.
@@ -26,6 +26,8 @@ type Config struct {
 	Auth      Auth              `key:"auth" aka:"authentication" doc:"Who may connect."`
 	Authz     Authz             `key:"authz" aka:"authorization" doc:"Who may publish and subscribe where."`
 	MQTT      MQTT              `key:"mqtt" reload:"restart" doc:"Protocol limits, for each client unless the sentence says otherwise."`
+	CRLCache  CRLCache          `key:"crl_cache" doc:"Revocation lists, fetched once for all listeners."`
+	Memory    Memory            `key:"memory" doc:"How much memory the broker takes before garbage is collected."`
 	Log       Log               `key:"log" doc:"What the broker writes to standard error."`
 	Shutdown  Shutdown          `key:"shutdown" doc:"How the broker stops."`
 }
@@ -41,6 +43,14 @@ type Listener struct {
 	Enable         bool `key:"enable" default:"true" reload:"restart" doc:"Whether the listener is opened at all."`
 	Bind           Bind `key:"bind" required:"true" reload:"restart" doc:"Address and port to listen on: 127.0.0.1:1883, [::1]:1883, or a port alone for every IPv4 address. Port 0 takes a free one."`
 	MaxConnections int  `key:"max_connections" default:"infinity" min:"1" infinity:"0" reload:"restart" doc:"Most connections at one time; a further one is accepted and closed at once, before TLS and MQTT."`
+
+	MaxConnRate          Rate     `key:"max_conn_rate" default:"infinity" reload:"restart" doc:"Most new connections in a time, such as 500/s or 1000/10s; a further one is closed at once and counted."`
+	MaxConnRatePerSource Rate     `key:"max_conn_rate_per_source" default:"infinity" reload:"restart" doc:"The same for one address (one /64 network of IPv6), so that one source of handshakes cannot keep the others out."`
+	AccessRules          []string `key:"access_rules" default:"allow all" reload:"restart" doc:"Who may open a connection: allow or deny, then all, an address or a network, as in deny 10.1.0.0/16. The first that matches decides, none denies; the address is that of the socket, not of a PROXY header."`
+
+	ProxyProtocol        bool          `key:"proxy_protocol" default:"false" reload:"restart" doc:"Whether each connection begins with a PROXY header, version 1 or 2, before TLS; one without is closed."`
+	ProxyProtocolTimeout time.Duration `key:"proxy_protocol_timeout" default:"3s" min:"100ms" max:"1m" reload:"restart" doc:"Time from accept to the end of the PROXY header."`
+	ProxyTrustedCIDRs    []string      `key:"proxy_trusted_cidrs" reload:"restart" doc:"Networks of the proxies; a connection from elsewhere is closed. Empty trusts every peer of the listener, which is said at the start when others than this machine can reach it."`
 }
 
 // TCPListener is a plain listener.
@@ -52,19 +62,6 @@ type TCPListener struct {
 type TLSListener struct {
 	Listener
 	TLS TLS `key:"tls" aka:"ssl,ssl_options" reload:"live" doc:"Certificates and protocol of this listener. The option names are those of EMQX."`
-}
-
-// TLS is the server side of TLS for one listener.
-type TLS struct {
-	Certfile         string         `key:"certfile" path:"file" doc:"PEM file with the server's chain: the leaf first, then its issuer, and so on upward; exactly this is sent. Empty, on a loopback bind only, means a certificate from the development CA in data_dir."`
-	Keyfile          string         `key:"keyfile" path:"file" doc:"PEM file with the private key of the leaf: PKCS#1, PKCS#8, SEC 1 or Ed25519."`
-	Cacertfile       string         `key:"cacertfile" path:"file" doc:"PEM bundle of the authorities that client certificates must lead to; needed by verify_peer."`
-	Password         Secret         `key:"password" doc:"Password of an encrypted private key: the text itself, or file:///path to read it from."`
-	Verify           Verify         `key:"verify" default:"verify_none" doc:"verify_peer asks clients for a certificate and checks it; verify_none asks for none."`
-	FailIfNoPeerCert bool           `key:"fail_if_no_peer_cert" default:"false" doc:"Whether a client without a certificate is refused during the handshake; needs verify_peer."`
-	Versions         []TLSVersion   `key:"versions" default:"tlsv1.3,tlsv1.2" doc:"Protocol versions offered. A gap is refused: tlsv1.3 together with an older version needs tlsv1.2."`
-	SessionTickets   SessionTickets `key:"session_tickets" default:"disabled" doc:"stateless lets clients resume a session with a ticket that this process has sealed, which costs a fraction of a handshake; certificates are checked again, and the keys change daily and at a restart. disabled sends no tickets."`
-	HandshakeTimeout time.Duration  `key:"handshake_timeout" default:"15s" min:"100ms" max:"10m" reload:"restart" doc:"Time from accept to the end of the handshake."`
 }
 
 // Plugin is one WebAssembly module and the box it runs in.

@@ -243,6 +243,9 @@ func (f *field) parse(raw any) (reflect.Value, error) {
 	case f.typ == bindType:
 		b, err := ParseBind(plain(raw))
 		return reflect.ValueOf(b), err
+	case f.typ == rateType:
+		r, err := ParseRate(plain(raw))
+		return reflect.ValueOf(r), err
 	case f.typ == secretType:
 		return parseSecret(raw)
 	case f.typ.Kind() == reflect.Bool:
@@ -258,6 +261,9 @@ func (f *field) parse(raw any) (reflect.Value, error) {
 // parseText reads a text or one of a set of words.
 func parseText(t reflect.Type, words []string, raw any) (reflect.Value, error) {
 	s, ok := raw.(string)
+	if b, isBool := raw.(bool); isBool && words != nil { // partial_chain: false
+		s, ok = strconv.FormatBool(b), true
+	}
 	switch {
 	case !ok && words == nil:
 		return reflect.Value{}, fmt.Errorf("%s is not a text; put it in quotes if it is meant as one", show(raw))

@@ -23,7 +23,7 @@ func CheckFiles(cfg *Config, report *Report) []Problem {
 		if origin.Base {
 			continue
 		}
-		if err := readable(n.name); err != nil {
+		if err := readable(n.name, n.dir); err != nil {
 			out = append(out, Problem{origin, JoinKey(n.path...), err.Error()})
 		}
 	}
@@ -35,6 +35,7 @@ func CheckFiles(cfg *Config, report *Report) []Problem {
 type namedFile struct {
 	path []string
 	name string
+	dir  bool // it may be a directory
 }
 
 // fileSuffix ends the settings of a plugin whose values are files.
@@ -43,13 +44,15 @@ const fileSuffix = "_file"
 // namedFiles lists the files in the order of their keys.
 func namedFiles(cfg *Config) []namedFile {
 	var out []namedFile
-	check := func(path []string, name string) { out = append(out, namedFile{path, name}) }
+	check := func(path []string, name string) { out = append(out, namedFile{path: path, name: name}) }
 	values(reflect.ValueOf(cfg).Elem(), schema(), nil, func(path []string, f *field, v reflect.Value) {
 		switch {
 		case f.typ == secretType:
 			if name, ok := strings.CutPrefix(v.Interface().(Secret).text, "file://"); ok {
 				check(path, name)
 			}
+		case f.path == "any" && v.String() != "":
+			out = append(out, namedFile{path, v.String(), true})
 		case f.path == "file" && v.String() != "",
 			f.path == "plugin" && !strings.HasPrefix(v.String(), BuiltinPrefix):
 			check(path, v.String())
@@ -70,7 +73,7 @@ func namedFiles(cfg *Config) []namedFile {
 }
 
 // readable opens a file and closes it.
-func readable(name string) error {
+func readable(name string, dir bool) error {
 	f, err := os.Open(name)
 	if err != nil {
 		var at *fs.PathError
@@ -80,7 +83,7 @@ func readable(name string) error {
 		return fmt.Errorf("cannot read %q: %w", name, err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
+	if info, err := f.Stat(); err == nil && info.IsDir() && !dir {
 		return fmt.Errorf("cannot read %q: it is a directory", name)
 	}
 	return nil

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 )
 
 // JSONSchema is the JSON Schema (draft 2020-12) of a configuration file, for
@@ -61,6 +62,9 @@ func fieldSchema(f *field) map[string]any {
 
 func textSchema(f *field) map[string]any {
 	if words := f.enumValues(); words != nil {
+		if slices.Contains(words, "true") || slices.Contains(words, "false") {
+			return map[string]any{"enum": append([]any{true, false}, anys(words)...)}
+		}
 		return map[string]any{"enum": words}
 	}
 	return map[string]any{"type": "string"}
@@ -76,6 +80,8 @@ func leafSchema(f *field) map[string]any {
 		return map[string]any{"type": "string", "pattern": pattern}
 	case f.typ == sizeType:
 		return map[string]any{"type": []string{"string", "integer"}, "pattern": `^[0-9]+ *([KMGTkmgt]?[Bb])?$`, "minimum": 0}
+	case f.typ == rateType:
+		return map[string]any{"type": []string{"string", "integer"}, "pattern": `^[0-9]+(/[0-9a-zµ]+)?$|^infinity$`, "minimum": 1}
 	case f.typ == bindType:
 		return map[string]any{"type": []string{"string", "integer"}, "minimum": 0, "maximum": 65535}
 	case f.typ.Kind() == reflect.Bool:
@@ -94,4 +100,12 @@ func leafSchema(f *field) map[string]any {
 		return s
 	}
 	return textSchema(f)
+}
+
+func anys(words []string) []any {
+	out := make([]any, len(words))
+	for i, w := range words {
+		out[i] = w
+	}
+	return out
 }

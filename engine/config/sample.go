@@ -20,20 +20,21 @@ func Sample() string {
 # A key behind a single # has the value it has by default: remove the # to
 # change it. "wicket config check -c FILE" finds every mistake at once, and
 # "wicket config explain KEY" says what a key means and where its value comes
-# from. Relative paths start at the directory of this file. The users file that
+# from. A section behind "# " is an example. Relative paths start at the directory of this file. The users file that
 # it names is made by "wicket passwd users NAME".
 `)
-	sample(&b, schema(), set, 0)
+	sample(&b, schema(), set, 0, "#")
 	return b.String()
 }
 
-// sample writes the keys below f; those in set are live, the others comments.
-func sample(b *strings.Builder, f *field, set map[string]any, depth int) {
+// sample writes the keys below f; those in set are live, the others comments
+// that begin with off.
+func sample(b *strings.Builder, f *field, set map[string]any, depth int, off string) {
 	indent := strings.Repeat("  ", depth)
 	for _, c := range f.children {
 		value, isSet := set[c.key]
-		mark := "#"
-		if isSet || c.kind == section {
+		mark := off
+		if isSet || c.kind == section && off == "#" {
 			mark = ""
 		}
 		if depth == 0 {
@@ -46,12 +47,16 @@ func sample(b *strings.Builder, f *field, set map[string]any, depth int) {
 		case section:
 			tree, _ := value.(map[string]any)
 			fmt.Fprintf(b, "%s%s%s:\n", indent, mark, c.key)
-			sample(b, c, tree, depth+1)
+			sample(b, c, tree, depth+1, off)
 		case named:
 			names, _ := value.(map[string]any)
+			below := off
+			if !isSet { // an entry would be one more, so it is no default
+				mark, below = "# ", "# "
+			}
 			fmt.Fprintf(b, "%s%s%s:\n%s  %s%s:\n", indent, mark, c.key, indent, mark, c.example)
 			tree, _ := names[c.example].(map[string]any)
-			sample(b, c.elem, tree, depth+2)
+			sample(b, c.elem, tree, depth+2, below)
 		default:
 			text := sampleDefault(c)
 			if isSet {

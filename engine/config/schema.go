@@ -18,7 +18,8 @@ import (
 //	infinity:"0"       "infinity" is accepted and stored as 0
 //	required:"true"    there is no default
 //	path:"file"        a relative path starts at the directory of its file;
-//	                   dir: same, made by the broker; plugin: or builtin:NAME
+//	                   any: same, or a directory; dir: made by the broker;
+//	                   plugin: or builtin:NAME
 //	reload:"restart"   a change needs a restart; inherited, default "live"
 //	example:"default"  the name used in documents for an entry of a map
 //	aka:"ssl"          what people who come from elsewhere may call it
@@ -54,6 +55,7 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 	sizeType     = reflect.TypeFor[ByteSize]()
 	bindType     = reflect.TypeFor[Bind]()
+	rateType     = reflect.TypeFor[Rate]()
 	secretType   = reflect.TypeFor[Secret]()
 	freeType     = reflect.TypeFor[map[string]any]()
 )
@@ -98,7 +100,7 @@ func fieldOf(sf reflect.StructField, index []int, restart bool) *field {
 	switch t := sf.Type; {
 	case t == freeType:
 		f.kind = free
-	case t == bindType || t == secretType:
+	case t == bindType || t == rateType || t == secretType:
 		f.kind = leaf
 	case t.Kind() == reflect.Struct:
 		f.kind, f.children = section, fieldsOf(t, nil, f.restart)
@@ -165,6 +167,8 @@ func (f *field) typeName() string {
 		return "size"
 	case f.typ == bindType:
 		return "address"
+	case f.typ == rateType:
+		return "rate"
 	case f.typ == secretType:
 		return "secret"
 	case f.typ.Kind() == reflect.Bool:

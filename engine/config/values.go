@@ -96,6 +96,29 @@ const (
 
 func (NoMatch) values() []string { return []string{string(NoMatchDeny), string(NoMatchAllow)} }
 
+// Permission is one of two answers.
+type Permission string
+
+// The values of [Permission].
+const (
+	Deny  Permission = "deny"
+	Allow Permission = "allow"
+)
+
+func (Permission) values() []string { return []string{string(Deny), string(Allow)} }
+
+// OnLapse says what becomes of a client that is connected when its certificate
+// is no longer good.
+type OnLapse string
+
+// The values of [OnLapse].
+const (
+	LapseKeep       OnLapse = "keep"
+	LapseDisconnect OnLapse = "disconnect"
+)
+
+func (OnLapse) values() []string { return []string{string(LapseKeep), string(LapseDisconnect)} }
+
 // LogLevel is the least level that is logged.
 type LogLevel string
 
