@@ -60,7 +60,8 @@ type Request struct {
 	Listener       string // name, such as "tls:default"
 	Transport      string // "tcp", "tls", "ws", "wss"
 	Peer           netip.AddrPort
-	TLS            *TLS // nil on a plain transport
+	TLS            *TLS   // nil on a plain transport
+	Proxy          *Proxy // nil without a PROXY header
 	AuthMethod     string
 	AuthData       []byte
 	Will           *Will
@@ -78,6 +79,20 @@ type TLS struct {
 	// the client sent none. Verified says that it leads to a trusted anchor.
 	Chain    []*x509.Certificate
 	Verified bool
+}
+
+// Proxy is what a trusted proxy in front of the listener has told in its PROXY
+// header; [Request.Peer] is already the client's own address.
+type Proxy struct {
+	Via        netip.AddrPort // the proxy's own address
+	ServerName string         // PP2_TYPE_AUTHORITY: what the client asked the proxy for
+	ALPN       string
+	TLSVersion string // empty when the client came to the proxy in the clear
+	Cipher     string
+
+	// CommonName is the one of the client certificate that the proxy has
+	// verified; empty when there was none, or it was not verified (PROXY-07).
+	CommonName string
 }
 
 // Will is the part of a will message that authorization looks at.

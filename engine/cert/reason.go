@@ -19,26 +19,27 @@ type Reason string
 
 // The reasons. Those about certificates speak of the client's.
 const (
-	ReasonNoCert    Reason = "no_cert"    // required and not given
-	ReasonUnknownCA Reason = "unknown_ca" // leads to no authority of cacertfile
-	ReasonExpired   Reason = "expired"    // expired or not yet valid
-	ReasonRevoked   Reason = "revoked"
-	ReasonBadCert   Reason = "bad_cert"          // malformed, badly signed, or not for client authentication
-	ReasonBadName   Reason = "bad_name"          // control characters in a name
-	ReasonVersion   Reason = "version"           // no protocol version in common
-	ReasonCipher    Reason = "cipher"            // no cipher suite, key exchange or signature in common
-	ReasonTimeout   Reason = "timeout"           // not finished in time
-	ReasonEOF       Reason = "eof"               // the client went away
-	ReasonRefused   Reason = "refused_by_client" // the client sent an alert, as when it does not trust our certificate
-	ReasonNotTLS    Reason = "not_tls"           // some other protocol
-	ReasonFlood     Reason = "flood"             // more bytes than a handshake needs
-	ReasonProtocol  Reason = "protocol"          // any other violation of TLS
-	ReasonInternal  Reason = "internal"          // a defect of ours
+	ReasonNoCert       Reason = "no_cert"    // required and not given
+	ReasonUnknownCA    Reason = "unknown_ca" // leads to no authority of cacertfile
+	ReasonExpired      Reason = "expired"    // expired or not yet valid
+	ReasonRevoked      Reason = "revoked"
+	ReasonUndetermined Reason = "revocation_unknown" // nobody could tell whether it is revoked
+	ReasonBadCert      Reason = "bad_cert"           // malformed, badly signed, or not for client authentication
+	ReasonBadName      Reason = "bad_name"           // control characters in a name
+	ReasonVersion      Reason = "version"            // no protocol version in common
+	ReasonCipher       Reason = "cipher"             // no cipher suite, key exchange or signature in common
+	ReasonTimeout      Reason = "timeout"            // not finished in time
+	ReasonEOF          Reason = "eof"                // the client went away
+	ReasonRefused      Reason = "refused_by_client"  // the client sent an alert, as when it does not trust our certificate
+	ReasonNotTLS       Reason = "not_tls"            // some other protocol
+	ReasonFlood        Reason = "flood"              // more bytes than a handshake needs
+	ReasonProtocol     Reason = "protocol"           // any other violation of TLS
+	ReasonInternal     Reason = "internal"           // a defect of ours
 )
 
 // Reasons lists all reasons.
 var Reasons = []Reason{
-	ReasonNoCert, ReasonUnknownCA, ReasonExpired, ReasonRevoked, ReasonBadCert, ReasonBadName, ReasonVersion, ReasonCipher,
+	ReasonNoCert, ReasonUnknownCA, ReasonExpired, ReasonRevoked, ReasonUndetermined, ReasonBadCert, ReasonBadName, ReasonVersion, ReasonCipher,
 	ReasonTimeout, ReasonEOF, ReasonRefused, ReasonNotTLS, ReasonFlood, ReasonProtocol, ReasonInternal,
 }
 
