@@ -24,6 +24,7 @@ var order = []string{
 	"cmd/wicket",
 	"cmd/wicket-bench",
 	"engine",
+	"engine/metric",
 	"engine/control",
 	"engine/config/emqx",
 	"engine/config",
@@ -45,12 +46,13 @@ var order = []string{
 	"engine/cert",
 	"engine/topic",
 	"engine/mqtt",
+	"engine/alarm",
 	"engine/wheel",
 }
 
 // pure packages are tested in memory with a clock turned by hand: they know
 // nothing of sockets, TLS, Wasm and files.
-var pure = []string{"engine/broker", "engine/session", "engine/auth", "engine/topic", "engine/mqtt", "engine/wheel"}
+var pure = []string{"engine/broker", "engine/session", "engine/auth", "engine/topic", "engine/mqtt", "engine/alarm", "engine/wheel"}
 
 // outside is what pure packages may not import.
 var outside = regexp.MustCompile(`^(net|net/http|crypto/tls|os|os/.*|io/fs|io/ioutil|path/filepath|syscall|` +
