@@ -156,7 +156,7 @@ func (c *conn) handshakeLost() {
 func (c *conn) readTLS() {
 	for {
 		window, _ := c.gc.Peek(-1)
-		n, used, err := c.tls.Read(window, c.loop.scratch())
+		n, used, err := c.tls.Read(window, c.loop.scratch(), &c.loop.records)
 		if used > 0 {
 			_, _ = c.gc.Discard(used)
 		}

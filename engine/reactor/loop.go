@@ -9,6 +9,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 
 	"github.com/wicketmq/wicket/engine/broker"
+	"github.com/wicketmq/wicket/engine/transport/tlsio"
 	"github.com/wicketmq/wicket/engine/wheel"
 )
 
@@ -28,10 +29,11 @@ type loop struct {
 	planned  bool    // a run of this turn's end is queued
 	flushing bool    // dirty is being walked
 
-	free  [][]byte // write buffers, lent out for a turn
-	spare int      // bytes of the buffers in free
-	plain []byte   // decrypted bytes of the connection being read
-	wire  []byte   // TLS records of the connection being flushed
+	free    [][]byte      // write buffers, lent out for a turn
+	spare   int           // bytes of the buffers in free
+	plain   []byte        // decrypted bytes of the connection being read
+	records tlsio.Scratch // in which it is decrypted
+	wire    []byte        // TLS records of the connection being flushed
 
 	ticking atomic.Bool // a tick is queued and has not run
 }

@@ -10,10 +10,11 @@
 // belong to the caller: they are not kept after the call returns.
 //
 // crypto/tls is handed one whole record at a time, in both phases. So it never
-// sees the end of the input inside a record, reads nothing ahead, and its raw
-// input buffer, which it never shrinks, grows to the largest record of the
-// connection and not further. A record that is still incomplete stays in the
-// caller's window ([Conn.Read] does not consume it).
+// sees the end of the input inside a record, reads nothing ahead, and has
+// nothing in its input buffers between two records: they are lent to it for
+// the time of a [Conn.Read], and an idle connection owns none. A record that is
+// still incomplete stays in the caller's window ([Conn.Read] does not consume
+// it).
 package tlsio
 
 import (
@@ -145,6 +146,8 @@ func (c *Conn) Open() error {
 	}
 	c.left = c.shake.rest()
 	c.shake = nil
+	letGo(buffer(c.tls, rawInput))
+	letGo(buffer(c.tls, hand))
 	return nil
 }
 
@@ -156,10 +159,14 @@ func (c *Conn) Open() error {
 // peer's close_notify (RFC 8446 section 6.1), anything else is fatal and the
 // alert for it is among the output. After Read, output may wait (the answer to
 // a KeyUpdate, RFC 8446 section 4.6.3; an alert): see [Conn.TakeOutput].
-func (c *Conn) Read(window, dst []byte) (n, consumed int, err error) {
+// scratch is that of the loop.
+func (c *Conn) Read(window, dst []byte, scratch *Scratch) (n, consumed int, err error) {
 	if c.shake != nil {
 		return 0, 0, errNotOpen
 	}
+	raw := buffer(c.tls, rawInput)
+	scratch.lend(raw)
+	defer func() { scratch.takeBack(raw, c.more) }()
 	for n < len(dst) && c.fail == nil {
 		if !c.more {
 			var used int

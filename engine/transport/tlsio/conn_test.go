@@ -106,11 +106,11 @@ func TestPendingTellsOfBytesThatDidNotFit(t *testing.T) {
 	}
 	window := p.written()
 	dst := make([]byte, 3)
-	n, consumed, err := c.Read(window, dst)
+	n, consumed, err := c.Read(window, dst, new(Scratch))
 	if n != 3 || consumed != len(window) || err != nil || !c.Pending() {
 		t.Fatalf("read %d, consumed %d of %d, %v, pending %v", n, consumed, len(window), err, c.Pending())
 	}
-	if n, _, err = c.Read(nil, dst); n != 2 || err != nil || c.Pending() {
+	if n, _, err = c.Read(nil, dst, new(Scratch)); n != 2 || err != nil || c.Pending() {
 		t.Fatalf("then read %d, %v, pending %v", n, err, c.Pending())
 	}
 }
@@ -128,12 +128,12 @@ func TestCloseNotifyComesAfterTheData(t *testing.T) {
 		}
 		dst := make([]byte, 64)
 		window := p.written()
-		n, consumed, err := c.Read(window, dst)
+		n, consumed, err := c.Read(window, dst, new(Scratch))
 		if string(dst[:n]) != "DISCONNECT" || err != nil || consumed != len(window) || !c.Pending() {
 			t.Fatalf("read %q, consumed %d, %v", dst[:n], consumed, err)
 		}
 		for range 2 {
-			if n, _, err = c.Read(nil, dst); n != 0 || err != io.EOF {
+			if n, _, err = c.Read(nil, dst, new(Scratch)); n != 0 || err != io.EOF {
 				t.Fatalf("then read %d, %v; want EOF", n, err)
 			}
 		}
@@ -170,7 +170,7 @@ func TestDamageIsNoticed(t *testing.T) {
 			length = len(window)
 			window[at] ^= 0x40
 			dst := make([]byte, 64)
-			n, consumed, err := c.Read(window, dst)
+			n, consumed, err := c.Read(window, dst, new(Scratch))
 			if n != 0 {
 				t.Fatalf("byte %d: read %q", at, dst[:n])
 			}
@@ -181,7 +181,7 @@ func TestDamageIsNoticed(t *testing.T) {
 				if out := c.TakeOutput(nil); len(out) == 0 {
 					t.Fatalf("byte %d: %v without an alert", at, err)
 				}
-				if _, _, again := c.Read(window, dst); again != err {
+				if _, _, again := c.Read(window, dst, new(Scratch)); again != err {
 					t.Fatalf("byte %d: %v, then %v", at, err, again)
 				}
 			} else if at != 3 && at != 4 {
@@ -193,7 +193,7 @@ func TestDamageIsNoticed(t *testing.T) {
 
 func TestBeforeOpen(t *testing.T) {
 	c := Server(serverConfig(tls.VersionTLS13), nil, nil, nil)
-	if _, _, err := c.Read([]byte("x"), make([]byte, 1)); err == nil {
+	if _, _, err := c.Read([]byte("x"), make([]byte, 1), new(Scratch)); err == nil {
 		t.Error("Read succeeded before Open")
 	}
 	if out, err := c.Write([]byte("x"), nil); err == nil || out != nil {

@@ -75,16 +75,16 @@ func perVersion(t *testing.T, f func(t *testing.T, version uint16)) {
 	}
 }
 
-// readAll reads the windows that chunk cuts from ciphertext, with a scratch of
+// readAll reads the windows that chunk cuts from ciphertext, into a buffer of
 // the size given, until everything is consumed.
-func readAll(c *Conn, ciphertext []byte, chunk, scratch int) (plain []byte, err error) {
-	dst := make([]byte, scratch)
+func readAll(c *Conn, ciphertext []byte, chunk, size int) (plain []byte, err error) {
+	dst, scratch := make([]byte, size), new(Scratch)
 	var window []byte
 	for len(ciphertext) > 0 || c.Pending() {
 		k := min(chunk, len(ciphertext))
 		window, ciphertext = append(window, ciphertext[:k]...), ciphertext[k:]
 		for {
-			n, consumed, err := c.Read(window, dst)
+			n, consumed, err := c.Read(window, dst, scratch)
 			plain = append(plain, dst[:n]...)
 			window = window[consumed:]
 			if err != nil {

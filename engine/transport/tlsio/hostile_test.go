@@ -257,8 +257,7 @@ func TestForbiddenInTheDataPhase(t *testing.T) {
 func FuzzHandshake(f *testing.F) {
 	h := hello(f)
 	f.Add(h, uint16(100))
-	split, _ := splitRecord(bytes.Clone(h))
-	f.Add(append(split, 20, 3, 3, 0, 1, 1), uint16(1000))
+	f.Add(append(bytes.Clone(h), 20, 3, 3, 0, 1, 1), uint16(1000))
 	f.Add([]byte("\x10\x0c\x00\x04MQTT"), uint16(1))
 	f.Add([]byte("\x16\x03\x01\x00\x04\x01\x00\x00\x00"), uint16(3))
 	cfg := mutualConfig(tls.VersionTLS13)
@@ -274,33 +273,6 @@ func FuzzHandshake(f *testing.F) {
 		}
 		if err := shakeWith(t, cfg, b); err == nil {
 			t.Fatal("a handshake without the client's key succeeded")
-		}
-	})
-}
-
-// FuzzSplit checks that a split first record carries the same bytes.
-func FuzzSplit(f *testing.F) {
-	f.Add(hello(f))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if !wholeRecord(b) {
-			return
-		}
-		payload := func(b []byte) (all []byte) {
-			for wholeRecord(b) {
-				n := recordLength(b)
-				all, b = append(all, b[recordHeader:n]...), b[n:]
-			}
-			return append(all, b...)
-		}
-		split, more := splitRecord(bytes.Clone(b))
-		if !bytes.Equal(payload(split), payload(b)) {
-			t.Fatalf("%x became %x", b, split)
-		}
-		for range more {
-			if !wholeRecord(split) {
-				t.Fatalf("fewer than %d records in %x", more, split)
-			}
-			split = split[recordLength(split):]
 		}
 	})
 }

@@ -86,10 +86,10 @@ func TestAllocations(t *testing.T) {
 			}
 			records = append(records, p.written())
 		}
-		dst := make([]byte, 4096)
+		dst, scratch := make([]byte, 4096), new(Scratch)
 		i := 0
 		if n := testing.AllocsPerRun(200, func() {
-			if n, _, err := c.Read(records[i], dst); n != len(plain) || err != nil {
+			if n, _, err := c.Read(records[i], dst, scratch); n != len(plain) || err != nil {
 				t.Fatal(n, err)
 			}
 			i++

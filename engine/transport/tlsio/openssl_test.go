@@ -119,10 +119,10 @@ func converse(s net.Conn, cfg *tls.Config) (d dialogue) {
 	}
 	c.Forget()
 	var window []byte
-	dst := make([]byte, 4096)
+	dst, scratch := make([]byte, 4096), new(Scratch)
 	for {
 		for {
-			n, consumed, err := c.Read(window, dst)
+			n, consumed, err := c.Read(window, dst, scratch)
 			window = window[consumed:]
 			d.got += string(dst[:n])
 			out, werr := c.Write(dst[:n], nil)

@@ -77,11 +77,12 @@ func selfTest(certificate tls.Certificate, version uint16) error {
 
 // drip gives ciphertext to server in windows that grow by one byte.
 func drip(server *Conn, ciphertext []byte) (plain []byte, err error) {
-	var scratch [256]byte
+	var dst [256]byte
+	var scratch Scratch
 	start := 0
 	for end := 1; end <= len(ciphertext); end++ {
-		n, consumed, err := server.Read(ciphertext[start:end], scratch[:])
-		plain = append(plain, scratch[:n]...)
+		n, consumed, err := server.Read(ciphertext[start:end], dst[:], &scratch)
+		plain = append(plain, dst[:n]...)
 		start += consumed
 		if err != nil {
 			return plain, err
@@ -89,6 +90,9 @@ func drip(server *Conn, ciphertext []byte) (plain []byte, err error) {
 	}
 	if start != len(ciphertext) {
 		return plain, errors.New("a whole record was not read")
+	}
+	if raw := buffer(server.tls, rawInput); raw != nil && raw.Cap() > 0 {
+		return plain, errors.New("the record's memory was not given back")
 	}
 	return plain, nil
 }

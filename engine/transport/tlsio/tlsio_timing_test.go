@@ -74,6 +74,7 @@ func BenchmarkRecord(b *testing.B) {
 			var window []byte
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
+			scratch := new(Scratch)
 			for i := 0; b.Loop(); i++ {
 				if i%batch == 0 {
 					b.StopTimer()
@@ -85,7 +86,7 @@ func BenchmarkRecord(b *testing.B) {
 					window = p.written()
 					b.StartTimer()
 				}
-				n, consumed, err := c.Read(window[:recordLength(window)], dst)
+				n, consumed, err := c.Read(window[:recordLength(window)], dst, scratch)
 				if err != nil || n != size {
 					b.Fatal(n, err)
 				}

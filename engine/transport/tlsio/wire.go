@@ -77,7 +77,6 @@ type shake struct {
 	buf     []byte    // bytes fed and not yet read: buf[off:]
 	off     int
 	record  int   // bytes of the current record not yet read
-	parts   int   // records at the front of buf that splitRecord has made
 	started bool  // the first record has been read
 	alert   byte  // the description of the last alert that came in plain
 	err     error // why the handshake is over
@@ -125,12 +124,6 @@ func (s *shake) read(p []byte) (int, error) {
 			return 0, err
 		}
 		s.started = true
-		if s.parts > 0 {
-			s.parts--
-		} else {
-			s.buf, s.parts = splitRecord(s.buf[s.off:])
-			s.off = 0
-		}
 		s.record = recordLength(s.buf[s.off:])
 		s.noteAlert(s.buf[s.off : s.off+s.record])
 	}
@@ -188,31 +181,3 @@ func (s *shake) rest() []byte {
 	defer s.mu.Unlock()
 	return append([]byte(nil), s.buf[s.off:]...)
 }
-
-// splitRecord cuts a handshake record at the front of b, such as the
-// ClientHello, into four smaller ones and returns how many follow the first.
-// Handshake messages may be spread over records as the sender likes (RFC 8446
-// section 5.1) and record headers are in no transcript, so crypto/tls computes
-// the same handshake; but the raw input buffer, which it keeps for the life of
-// the connection, need then not hold the longest record that most clients ever
-// send. Encrypted handshake records bear this type in TLS 1.2 only, where they
-// are Finished alone, and short.
-func splitRecord(b []byte) (split []byte, more int) {
-	n := recordLength(b) - recordHeader
-	if n <= splitAbove || b[0] != typeHandshake {
-		return b, 0
-	}
-	part := (n + 3) / 4
-	split = make([]byte, 0, len(b)+3*recordHeader)
-	for body := b[recordHeader : recordHeader+n]; len(body) > 0; more++ {
-		k := min(part, len(body))
-		split = append(split, b[0], b[1], b[2], byte(k>>8), byte(k))
-		split = append(split, body[:k]...)
-		body = body[k:]
-	}
-	return append(split, b[recordHeader+n:]...), more - 1
-}
-
-// splitAbove is the record size that crypto/tls's first allocation of its raw
-// input buffer holds anyway.
-const splitAbove = 500
