@@ -44,7 +44,8 @@ const maxReasonText = 1024 // bytes
 // without one before it asks, since rules may hold ${clientid}.
 //
 // Deciders are asked in order and the first answer other than Next decides.
-// When nobody has an opinion:
+// The names that a Next gives the client are those that the deciders after it
+// see, and what the session gets. When nobody has an opinion:
 //
 //	chain      policy   client                      outcome
 //	any        any      authentication method       0x8C Bad authentication method
@@ -62,15 +63,18 @@ const maxReasonText = 1024 // bytes
 // the host rules.
 func (g *Gate) Authenticate(req *Request, done func(Outcome)) {
 	g.asked.Add(1)
-	a := &admission{gate: g, req: req, done: done}
+	req.ConnectClientID, req.ConnectUsername = req.ClientID, req.Username
+	a := &admission{gate: g, req: req, shown: req, done: done}
 	a.ask(0)
 }
 
 // admission is a CONNECT on its way through the chain.
 type admission struct {
-	gate *Gate
-	req  *Request
-	done func(Outcome)
+	gate  *Gate
+	req   *Request // as the next decider is to see it
+	shown *Request // as the broker gave it
+	named names
+	done  func(Outcome)
 }
 
 // ask puts the question to the deciders from the i-th on, until one of them
@@ -92,7 +96,7 @@ func (a *admission) ask(i int) {
 			return
 		}
 	}
-	a.finish(a.gate.unasked(a.req))
+	a.finish(a.unasked())
 }
 
 // settle ends the admission unless the answer is Next.
@@ -101,8 +105,13 @@ func (a *admission) settle(l *link, ans answer) bool {
 	case ans.fault != nil:
 		a.finish(Outcome{Reason: mqtt.ServerUnavailable, Decider: l.name, Err: ans.fault})
 	case ans.verdict.Decision == Next:
-		return false
+		err := a.name(&ans.verdict)
+		if err == nil {
+			return false
+		}
+		a.finish(faulty(l.name, err))
 	case ans.verdict.Decision == Allow:
+		a.named.complete(&ans.verdict)
 		a.finish(a.gate.admit(a.req, &ans.verdict, l.name))
 	default:
 		a.finish(refuse(&ans.verdict, l.name))
@@ -147,17 +156,24 @@ func refuses(r mqtt.Reason) bool {
 func (g *Gate) admit(req *Request, v *Verdict, decider string) Outcome {
 	grant, err := g.grant(req, v)
 	if err != nil {
-		return Outcome{
-			Reason:  mqtt.BadUsernameOrPassword, // spec AUTHN-07
-			Decider: decider,
-			Err:     fmt.Errorf("verdict of %q: %w", decider, err),
-		}
+		return faulty(decider, err)
 	}
 	return Outcome{Grant: grant, Decider: decider}
 }
 
-// unasked decides about a client that no decider has an opinion on.
-func (g *Gate) unasked(req *Request) Outcome {
+// faulty refuses a client because of what is wrong with a verdict about it.
+func faulty(decider string, err error) Outcome {
+	return Outcome{
+		Reason:  mqtt.BadUsernameOrPassword, // spec AUTHN-07
+		Decider: decider,
+		Err:     fmt.Errorf("verdict of %q: %w", decider, err),
+	}
+}
+
+// unasked decides about a client that no decider has an opinion on, by what
+// the client itself has shown.
+func (a *admission) unasked() Outcome {
+	g, req := a.gate, a.shown
 	allow := g.anonymous == AnonymousAllow ||
 		g.anonymous == AnonymousLoopback && req.Peer.Addr().Unmap().IsLoopback()
 	empty := len(g.chain) == 0
@@ -166,11 +182,11 @@ func (g *Gate) unasked(req *Request) Outcome {
 		// The exchange cannot be completed [MQTT-4.12.0-1].
 		return Outcome{Reason: mqtt.BadAuthMethod}
 	case empty && allow:
-		return g.enter(req, open, byAnonymous)
-	case empty && req.TLS.verified():
-		return g.enter(req, Next, byCertificate)
+		return a.enter(open, byAnonymous)
+	case empty && req.certified():
+		return a.enter(Next, byCertificate)
 	case allow && anonymous(req):
-		return g.enter(req, Next, byAnonymous)
+		return a.enter(Next, byAnonymous)
 	case anonymous(req):
 		return Outcome{Reason: mqtt.NotAuthorized, Decider: byAnonymous}
 	}
@@ -178,8 +194,12 @@ func (g *Gate) unasked(req *Request) Outcome {
 }
 
 // enter admits a client by a rule of the gate itself.
-func (g *Gate) enter(req *Request, def Decision, by string) Outcome {
-	grant, err := g.bind(&Grant{def: def}, identify(req, &Verdict{}))
+func (a *admission) enter(def Decision, by string) Outcome {
+	var v Verdict
+	a.named.complete(&v)
+	grant, err := a.gate.bind(&Grant{
+		Username: v.Username, ClientID: v.ClientID, Attributes: v.Attributes, def: def,
+	}, identify(a.req, &v))
 	if err != nil {
 		return Outcome{Reason: mqtt.NotAuthorized, Decider: by, Err: err}
 	}
@@ -187,11 +207,8 @@ func (g *Gate) enter(req *Request, def Decision, by string) Outcome {
 }
 
 func anonymous(req *Request) bool {
-	return !req.HasUsername && !req.HasPassword && req.AuthMethod == "" && !req.TLS.verified()
+	return !req.HasUsername && !req.HasPassword && req.AuthMethod == "" && !req.certified()
 }
-
-// verified says whether the client proved to hold a trusted certificate.
-func (t *TLS) verified() bool { return t != nil && t.Verified && len(t.Chain) > 0 }
 
 // checkExpiry refuses a time that has passed, and one so far away that it was
 // milliseconds taken for seconds (spec AUTHN-07).

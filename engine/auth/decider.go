@@ -42,7 +42,11 @@ type Decision uint8
 const (
 	Deny  Decision = 0
 	Allow Decision = 1
-	Next  Decision = 2 // no opinion: ask the next one
+	// Next has no opinion: ask the next one. The Next of an authentication may
+	// still say who the client is: Username, ClientID and Attributes of its
+	// Verdict hold for the deciders after it, and for the session unless the
+	// one that allows it says otherwise (spec MAP-09, T-15).
+	Next Decision = 2
 )
 
 // Request is a CONNECT that wants in, with all that is known about it. Its
@@ -66,6 +70,13 @@ type Request struct {
 	AuthData       []byte
 	Will           *Will
 	UserProperties []Property
+
+	// What the deciders asked before have made of the client (see [Next]): the
+	// gate replaces ClientID, Username and HasUsername, and keeps the names it
+	// was given here (spec U-17). Attributes is shared; nobody changes it.
+	ConnectClientID string
+	ConnectUsername string
+	Attributes      map[string]string
 }
 
 // TLS is what the handshake of a connection established.
@@ -84,11 +95,13 @@ type TLS struct {
 // Proxy is what a trusted proxy in front of the listener has told in its PROXY
 // header; [Request.Peer] is already the client's own address.
 type Proxy struct {
-	Via        netip.AddrPort // the proxy's own address
-	ServerName string         // PP2_TYPE_AUTHORITY: what the client asked the proxy for
-	ALPN       string
-	TLSVersion string // empty when the client came to the proxy in the clear
-	Cipher     string
+	Version     uint8          // of the PROXY protocol, 1 or 2
+	Via         netip.AddrPort // the proxy's own address
+	Destination netip.AddrPort // where the client has connected to
+	ServerName  string         // PP2_TYPE_AUTHORITY: what the client asked the proxy for
+	ALPN        string
+	TLSVersion  string // empty when the client came to the proxy in the clear
+	Cipher      string
 
 	// CommonName is the one of the client certificate that the proxy has
 	// verified; empty when there was none, or it was not verified (PROXY-07).
@@ -134,8 +147,8 @@ const (
 	Subscribe
 )
 
-// Verdict is the full answer of a Decider. Only Decision matters for Next. Its
-// slices and maps belong to the gate once it is given.
+// Verdict is the full answer of a Decider. Its slices and maps belong to the
+// gate once it is given.
 type Verdict struct {
 	Decision Decision
 
@@ -143,7 +156,8 @@ type Verdict struct {
 	Reason     mqtt.Reason
 	ReasonText string
 
-	// The rest is read from an Allow of an Authenticate.
+	// The rest is read from an Allow of an Authenticate; of a Next of one,
+	// Attributes, Username and ClientID are.
 	Superuser      bool // asks no plugin and no rule; host deny rules still hold
 	Rules          []Rule
 	Default        Decision      // when no rule matches: Deny, Allow, or Next = ask the chain

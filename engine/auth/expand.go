@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"encoding/asn1"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -92,20 +91,3 @@ func safe(value string, first bool) bool {
 	return value != "" && len(value) <= maxValue && utf8.ValidString(value) &&
 		!strings.ContainsAny(value, "+#/\x00") && !(first && value[0] == '$')
 }
-
-// CommonName returns the common names of a verified client certificate in
-// their order, joined by commas (spec MAP-04).
-func (t *TLS) CommonName() string {
-	if !t.verified() {
-		return ""
-	}
-	var names []string
-	for _, n := range t.Chain[0].Subject.Names {
-		if text, ok := n.Value.(string); ok && n.Type.Equal(oidCommonName) {
-			names = append(names, text)
-		}
-	}
-	return strings.Join(names, ",")
-}
-
-var oidCommonName = asn1.ObjectIdentifier{2, 5, 4, 3}

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"crypto/x509/pkix"
 	"strings"
 	"testing"
 )
@@ -76,23 +75,5 @@ func TestPersonal(t *testing.T) {
 	}
 	if personal([]Rule{{Filter: "a/%c", Exact: true}}) {
 		t.Error("an exact filter has no placeholders")
-	}
-}
-
-// Spec MAP-04: all common names, in order, and of verified certificates only.
-func TestCommonName(t *testing.T) {
-	req := device()
-	names := &req.TLS.Chain[0].Subject.Names
-	*names = append(*names, pkix.AttributeTypeAndValue{Type: oidCommonName, Value: "two"},
-		pkix.AttributeTypeAndValue{Type: []int{2, 5, 4, 10}, Value: "org"})
-	if got := req.TLS.CommonName(); got != "device-1,two" {
-		t.Errorf("got %q", got)
-	}
-	req.TLS.Verified = false
-	if got := req.TLS.CommonName(); got != "" {
-		t.Errorf("unverified: got %q", got)
-	}
-	if got := (*TLS)(nil).CommonName(); got != "" {
-		t.Errorf("no TLS: got %q", got)
 	}
 }

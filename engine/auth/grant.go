@@ -275,7 +275,7 @@ func identify(req *Request, v *Verdict) *Identity {
 	return &Identity{
 		ClientID:   or(v.ClientID, req.ClientID),
 		Username:   or(v.Username, req.Username),
-		CommonName: req.TLS.CommonName(),
+		CommonName: req.CommonName(),
 		Attributes: v.Attributes,
 	}
 }
@@ -285,19 +285,11 @@ func (v *Verdict) check(now time.Time) error {
 	switch {
 	case v.Default > Next:
 		return fmt.Errorf("unknown default %d", v.Default)
-	case !printable(v.Username):
-		return fmt.Errorf("user name %q is not a valid MQTT string", clip(v.Username))
-	case !printable(v.ClientID):
-		return fmt.Errorf("client id %q is not a valid MQTT string", clip(v.ClientID))
-	case len(v.Attributes) > maxAttributes:
-		return fmt.Errorf("%d attributes: at most %d", len(v.Attributes), maxAttributes)
 	case len(v.UserProperties) > maxProperties:
 		return fmt.Errorf("%d user properties: at most %d", len(v.UserProperties), maxProperties)
 	}
-	for name, value := range v.Attributes {
-		if !attributeName(name) || !printable(value) {
-			return fmt.Errorf("attribute %q is not a valid name with a valid value", clip(name))
-		}
+	if err := v.checkNames(); err != nil {
+		return err
 	}
 	for _, p := range v.UserProperties {
 		if !printable(p.Key) || !printable(p.Value) {
@@ -305,6 +297,25 @@ func (v *Verdict) check(now time.Time) error {
 		}
 	}
 	return checkExpiry(v.ExpireAt, now)
+}
+
+// checkNames looks for names that nobody may have: a control character in one
+// would be an injection elsewhere (spec MAP-08).
+func (v *Verdict) checkNames() error {
+	switch {
+	case !printable(v.Username):
+		return fmt.Errorf("user name %q is not a valid MQTT string", clip(v.Username))
+	case !printable(v.ClientID):
+		return fmt.Errorf("client id %q is not a valid MQTT string", clip(v.ClientID))
+	case len(v.Attributes) > maxAttributes:
+		return fmt.Errorf("%d attributes: at most %d", len(v.Attributes), maxAttributes)
+	}
+	for name, value := range v.Attributes {
+		if !attributeName(name) || !printable(value) {
+			return fmt.Errorf("attribute %q is not a valid name with a valid value", clip(name))
+		}
+	}
+	return nil
 }
 
 // attributeName says whether s is a letter or digit, then those, - and _.

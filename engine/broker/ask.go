@@ -37,10 +37,7 @@ type identity struct {
 }
 
 func newIdentity(r *auth.Request) *identity {
-	id := identity{username: r.Username}
-	if t := r.TLS; t != nil && t.Verified && len(t.Chain) > 0 {
-		id.commonName = t.Chain[0].Subject.CommonName
-	}
+	id := identity{username: r.Username, commonName: r.CommonName()}
 	if id == (identity{}) {
 		return nil
 	}
