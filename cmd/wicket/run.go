@@ -198,7 +198,8 @@ func snapshot(e *engine.Engine, log *slog.Logger) {
 	s := e.Stats()
 	log.Info("snapshot", "transport_connections", open, "connections", s.Connections, "sessions", s.Sessions,
 		"goroutines", runtime.NumGoroutine(),
-		"heap_bytes", m.HeapAlloc, "stack_bytes", m.StackInuse, "gc_pause_total", time.Duration(m.PauseTotalNs))
+		"heap_bytes", m.HeapAlloc, "stack_bytes", m.StackInuse,
+		"gc_pause", time.Duration(m.PauseNs[(m.NumGC+255)%256]), "gc_pause_total", time.Duration(m.PauseTotalNs))
 }
 
 // reload hands a configuration that was loaded again to the engine. What is

@@ -82,6 +82,10 @@ func (c *client) write(b []byte) {
 // greet sends CONNECT.
 func (c *client) greet() {
 	s := &c.load.spec
+	if s.Silent {
+		c.arrive()
+		return
+	}
 	p := mqtt.Connect{Version: s.Version, CleanStart: true, ClientID: []byte(c.id())}
 	if s.Username != "" {
 		p.HasUsername, p.Username = true, []byte(s.expand(s.Username, c.who(), c.n, 0))

@@ -46,6 +46,8 @@ type Spec struct {
 	Topics  int    `json:"topics"` // of each publisher
 	Filter  string `json:"filter"`
 	Filters int    `json:"filters"` // of each subscriber
+	// Silent clients do not even send CONNECT.
+	Silent bool `json:"silent,omitempty"`
 	// Fan is how many subscribers of this process get each message; 0 when
 	// nobody here does.
 	Fan int `json:"fan"`

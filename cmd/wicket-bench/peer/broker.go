@@ -188,7 +188,9 @@ type Usage struct {
 	// Of wicket alone, after a garbage collection:
 	Heap        int64
 	Goroutines  int
-	Connections int
+	Connections int           // that have shown their CONNECT
+	Transport   int           // sockets
+	Pause       time.Duration // of that garbage collection
 }
 
 // Usage reads what the broker uses now.
@@ -210,6 +212,7 @@ func (b *Broker) Settled() (Usage, error) {
 		}
 	}
 	u, err := b.Usage()
-	u.Heap, u.Goroutines, u.Connections = snapshot.Heap, snapshot.Goroutines, snapshot.Connections
+	u.Heap, u.Goroutines, u.Pause = snapshot.Heap, snapshot.Goroutines, time.Duration(snapshot.Pause)
+	u.Connections, u.Transport = snapshot.Connections, snapshot.Transport
 	return u, err
 }

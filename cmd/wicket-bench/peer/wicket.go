@@ -19,8 +19,10 @@ type line struct {
 	Listener    string `json:"listener"`
 	Bind        string `json:"bind"`
 	Connections int    `json:"connections"`
+	Transport   int    `json:"transport_connections"`
 	Goroutines  int    `json:"goroutines"`
 	Heap        int64  `json:"heap_bytes"`
+	Pause       int64  `json:"gc_pause"` // ns, of the collection that the snapshot makes
 }
 
 // watch hands on the lines of wicket's log that say something to us.

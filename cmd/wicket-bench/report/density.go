@@ -11,6 +11,9 @@ type Reading struct {
 	RSS         int64 `json:"rss_anon_bytes"`
 	Heap        int64 `json:"heap_bytes,omitempty"`
 	Goroutines  int   `json:"goroutines,omitempty"`
+
+	IdleCPU float64 `json:"idle_cpu_ms_per_second"` // while nobody said anything
+	Pause   float64 `json:"gc_pause_us,omitempty"`  // all loops stopped, in the collection before the reading
 }
 
 // Density is what idle connections cost on one transport.
@@ -36,9 +39,10 @@ func (d *Density) Fit() {
 
 // DensityTable writes the readings of one transport for people.
 func DensityTable(w io.Writer, d Density) error {
-	fmt.Fprintf(w, "%s, %s\n%12s %14s %14s %11s\n", d.Broker, d.Transport, "connections", "RssAnon", "heap", "goroutines")
+	fmt.Fprintf(w, "%s, %s\n%12s %14s %14s %11s %16s %12s\n", d.Broker, d.Transport,
+		"connections", "RssAnon", "heap", "goroutines", "idle CPU, ms/s", "GC pause, µs")
 	for _, x := range d.Readings {
-		fmt.Fprintf(w, "%12d %14d %14d %11d\n", x.Connections, x.RSS, x.Heap, x.Goroutines)
+		fmt.Fprintf(w, "%12d %14d %14d %11d %16.2f %12.0f\n", x.Connections, x.RSS, x.Heap, x.Goroutines, x.IdleCPU, x.Pause)
 	}
 	_, err := fmt.Fprintf(w, "per connection: %.0f bytes resident (r² %.4f), %.0f bytes of heap\n\n", d.RSSSlope, d.R2, d.HeapSlope)
 	return err

@@ -110,7 +110,7 @@ func TestPageLoadsNothing(t *testing.T) {
 	hostile.Name = `</script><script>alert(1)</script>`
 	var runs, comparison, density bytes.Buffer
 	for _, err := range []error{RunsHTML(&runs, []Run{hostile}), ComparisonHTML(&comparison, exampleComparison()),
-		DensityHTML(&density, []Density{{Broker: "b", Transport: "tls", Readings: []Reading{{1, 2, 3, 4}}}})} {
+		DensityHTML(&density, []Density{{Broker: "b", Transport: "tls", Readings: []Reading{{Connections: 1, RSS: 2, Heap: 3}}}})} {
 		if err != nil {
 			t.Fatal(err)
 		}
