@@ -17,8 +17,14 @@ import (
 	"github.com/wicketmq/wicket/engine/reactor"
 )
 
-// bundles are the certificates in use, by listener.
-type bundles map[string]*cert.Bundle
+// bundles are the certificates in use.
+type bundles struct {
+	open map[string]*cert.Bundle // by listener
+
+	// revocation makes what judges a listener's clients; nil, or a nil result,
+	// for nothing. It is asked at the start and at each reload.
+	revocation func(config.TLS) cert.Revocation
+}
 
 // prepare loads the material that a configuration names for the listeners in
 // use, and returns what puts it into use. When anything is not in order
@@ -27,11 +33,11 @@ func (b bundles) prepare(cfg *config.Config) (swap func(), err error) {
 	var errs []error
 	var swaps []func()
 	for _, name := range slices.Sorted(maps.Keys(cfg.Listeners.TLS)) {
-		bundle := b["tls:"+name]
+		bundle := b.open["tls:"+name]
 		if bundle == nil {
 			continue // not open: it waits for a restart
 		}
-		options, err := certOptions(cfg, cfg.Listeners.TLS[name].TLS)
+		options, err := b.options(cfg, cfg.Listeners.TLS[name].TLS)
 		if err == nil {
 			swap, err = bundle.Prepare(options)
 		}
@@ -48,6 +54,15 @@ func (b bundles) prepare(cfg *config.Config) (swap func(), err error) {
 	}, errors.Join(errs...)
 }
 
+// options are what certOptions says, with who judges revocation.
+func (b bundles) options(cfg *config.Config, t config.TLS) (cert.Options, error) {
+	o, err := certOptions(cfg, t)
+	if b.revocation != nil && o.VerifyPeer {
+		o.Revocation = b.revocation(t)
+	}
+	return o, err
+}
+
 // listeners prepares every enabled listener, sorted by transport and name.
 func (e *Engine) listeners(cfg *config.Config) ([]reactor.Listener, error) {
 	var out []reactor.Listener
@@ -57,7 +72,7 @@ func (e *Engine) listeners(cfg *config.Config) ([]reactor.Listener, error) {
 			out = append(out, listener(cfg, "tcp:"+name, l.Listener))
 		}
 	}
-	e.bundles = bundles{}
+	e.bundles.open = make(map[string]*cert.Bundle)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Listeners.TLS)) {
 		l := cfg.Listeners.TLS[name]
 		if !l.Enable {
@@ -84,7 +99,7 @@ func listener(cfg *config.Config, name string, l config.Listener) reactor.Listen
 
 // serverConfig loads a listener's certificates.
 func (e *Engine) serverConfig(cfg *config.Config, name string, t config.TLS) (*tls.Config, error) {
-	options, err := certOptions(cfg, t)
+	options, err := e.bundles.options(cfg, t)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +110,7 @@ func (e *Engine) serverConfig(cfg *config.Config, name string, t config.TLS) (*t
 	for _, w := range bundle.Warnings() {
 		e.log.Warn(w, "listener", name)
 	}
-	e.bundles[name] = bundle
+	e.bundles.open[name] = bundle
 	return server, nil
 }
 
@@ -105,10 +120,19 @@ func certOptions(cfg *config.Config, t config.TLS) (cert.Options, error) {
 	o := cert.Options{
 		Files:      cert.Files{Certfile: t.Certfile, Keyfile: t.Keyfile, CACertfile: t.Cacertfile},
 		VerifyPeer: t.Verify == config.VerifyPeer, RequirePeer: t.FailIfNoPeerCert,
+		Depth: t.Depth, PartialChain: anchors(t.PartialChain), ExtKeyUsage: t.ExtKeyUsage,
+		Ciphers: t.Ciphers, Curves: t.Curves, ALPN: t.ALPN,
 		Tickets: t.SessionTickets == config.TicketsStateless,
 	}
 	for _, v := range t.Versions {
 		o.Versions = append(o.Versions, string(v))
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(t.Bundles)) {
+		b := t.Bundles[name]
+		password, err := b.Password.Read()
+		o.SNI = append(o.SNI, cert.SNI{Name: b.SNI, Certfile: b.Certfile, Keyfile: b.Keyfile, Password: password})
+		errs = append(errs, err)
 	}
 	var err error
 	if t.Certfile == "" {
@@ -116,10 +140,22 @@ func certOptions(cfg *config.Config, t config.TLS) (cert.Options, error) {
 		if t.Cacertfile != "" {
 			o.CACertfile = t.Cacertfile
 		}
-		return o, err
+	} else {
+		o.Password, err = t.Password.Read()
 	}
-	o.Password, err = t.Password.Read()
-	return o, err
+	return o, errors.Join(append(errs, err)...)
+}
+
+// anchors is how many certificates at the end of cacertfile partial_chain
+// makes anchors (TLS-18).
+func anchors(p config.PartialChain) int {
+	switch p {
+	case config.PartialChainTrue, config.PartialChainLast:
+		return 1
+	case config.PartialChainTwo:
+		return 2
+	}
+	return 0
 }
 
 // DevelopmentFiles returns the material of the development CA in the data

@@ -106,7 +106,7 @@ func (p Paths) check(now time.Time) error {
 			return fmt.Errorf("the development certificates cannot be used: %w; or %s", err, p.remedy())
 		}
 	}
-	if _, _, err := loadTrust(p.CA, false, now); err != nil {
+	if _, _, err := loadTrust(Options{Files: Files{CACertfile: p.CA}}, now); err != nil {
 		return fmt.Errorf("the development certificates cannot be used: %w; or %s", err, p.remedy())
 	}
 	return nil

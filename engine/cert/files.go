@@ -207,8 +207,10 @@ func loadPair(f Files, now time.Time) (*pair, error) {
 	if err := p.checkOrder(f); err != nil {
 		return nil, err
 	}
-	if err := checkValidity("certfile", f.Certfile, p.chain, now); err != nil {
-		return nil, err
+	for i, c := range p.chain {
+		if err := checkValidity("certfile", f.Certfile, i, c, now); err != nil {
+			return nil, err
+		}
 	}
 	p.warn(f)
 	return p, nil
@@ -268,17 +270,15 @@ func owns(key crypto.Signer, c *x509.Certificate) bool {
 	return ok && public.Equal(c.PublicKey)
 }
 
-// checkValidity refuses a certificate outside its time.
-func checkValidity(option, path string, certs []*x509.Certificate, now time.Time) error {
-	for i, c := range certs {
-		switch {
-		case now.After(c.NotAfter):
-			return fmt.Errorf("%s %q: certificate %d (%s) expired at %s; renew it",
-				option, path, i+1, named(c), c.NotAfter.UTC().Format(time.RFC3339))
-		case now.Before(c.NotBefore):
-			return fmt.Errorf("%s %q: certificate %d (%s) is not valid before %s; is this machine's clock right?",
-				option, path, i+1, named(c), c.NotBefore.UTC().Format(time.RFC3339))
-		}
+// checkValidity refuses certificate i of a file outside its time.
+func checkValidity(option, path string, i int, c *x509.Certificate, now time.Time) error {
+	switch {
+	case now.After(c.NotAfter):
+		return fmt.Errorf("%s %q: certificate %d (%s) expired at %s; renew it",
+			option, path, i+1, named(c), c.NotAfter.UTC().Format(time.RFC3339))
+	case now.Before(c.NotBefore):
+		return fmt.Errorf("%s %q: certificate %d (%s) is not valid before %s; is this machine's clock right?",
+			option, path, i+1, named(c), c.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

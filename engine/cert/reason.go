@@ -24,10 +24,13 @@ const (
 	ReasonExpired      Reason = "expired"    // expired or not yet valid
 	ReasonRevoked      Reason = "revoked"
 	ReasonUndetermined Reason = "revocation_unknown" // nobody could tell whether it is revoked
-	ReasonBadCert      Reason = "bad_cert"           // malformed, badly signed, or not for client authentication
+	ReasonTooDeep      Reason = "too_deep"           // more intermediates than depth
+	ReasonBadUsage     Reason = "bad_usage"          // not for client authentication, or not for what verify_peer_ext_key_usage asks
+	ReasonBadCert      Reason = "bad_cert"           // malformed or badly signed
 	ReasonBadName      Reason = "bad_name"           // control characters in a name
 	ReasonVersion      Reason = "version"            // no protocol version in common
 	ReasonCipher       Reason = "cipher"             // no cipher suite, key exchange or signature in common
+	ReasonALPN         Reason = "alpn"               // no application protocol in common
 	ReasonTimeout      Reason = "timeout"            // not finished in time
 	ReasonEOF          Reason = "eof"                // the client went away
 	ReasonRefused      Reason = "refused_by_client"  // the client sent an alert, as when it does not trust our certificate
@@ -39,8 +42,8 @@ const (
 
 // Reasons lists all reasons.
 var Reasons = []Reason{
-	ReasonNoCert, ReasonUnknownCA, ReasonExpired, ReasonRevoked, ReasonUndetermined, ReasonBadCert, ReasonBadName, ReasonVersion, ReasonCipher,
-	ReasonTimeout, ReasonEOF, ReasonRefused, ReasonNotTLS, ReasonFlood, ReasonProtocol, ReasonInternal,
+	ReasonNoCert, ReasonUnknownCA, ReasonExpired, ReasonRevoked, ReasonUndetermined, ReasonTooDeep, ReasonBadUsage, ReasonBadCert, ReasonBadName,
+	ReasonVersion, ReasonCipher, ReasonALPN, ReasonTimeout, ReasonEOF, ReasonRefused, ReasonNotTLS, ReasonFlood, ReasonProtocol, ReasonInternal,
 }
 
 // HandshakeError is a failed handshake with its reason and, when the client
@@ -122,8 +125,13 @@ func classifyVerify(err error) Reason {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return ReasonUnknownCA
 	}
-	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.Expired {
-		return ReasonExpired
+	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		switch e.Reason {
+		case x509.Expired:
+			return ReasonExpired
+		case x509.IncompatibleUsage:
+			return ReasonBadUsage
+		}
 	}
 	return ReasonBadCert
 }
@@ -153,6 +161,7 @@ var texts = []struct {
 	{"no key exchanges supported", ReasonCipher},
 	{"incompatible point formats", ReasonCipher},
 	{"signature algorithms", ReasonCipher},
+	{"unsupported application protocols", ReasonALPN},
 	{"client certificate", ReasonBadCert},
 	{"client sent certificate", ReasonBadCert},
 }

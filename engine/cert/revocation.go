@@ -116,3 +116,9 @@ func Wait(ctx context.Context, f func()) {
 	}
 	f()
 }
+
+// withoutWaiter is ctx for what runs inside [Wait], which must not give back
+// the same share again.
+func withoutWaiter(ctx context.Context) context.Context {
+	return context.WithValue(ctx, waiter{}, nil)
+}

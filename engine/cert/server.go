@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -14,25 +15,45 @@ import (
 // Options say how a listener ends TLS.
 type Options struct {
 	Files
+	SNI []SNI // further certificates, by server name
+
 	VerifyPeer   bool     // ask clients for a certificate and verify it (verify_peer)
 	RequirePeer  bool     // refuse clients without one (fail_if_no_peer_cert)
-	PartialChain bool     // any certificate of cacertfile is an anchor, not only roots and what they lead to
-	Versions     []string // "tlsv1.3", "tlsv1.2", "tlsv1.1", "tlsv1"; none means the first two
-	Tickets      bool     // resume sessions by tickets, with keys that this process makes
+	Depth        int      // most intermediates between a client's certificate and its anchor; 0 is none
+	PartialChain int      // anchors are the last so many certificates of cacertfile; 0: its self-signed ones
+	ExtKeyUsage  []string // usages that a client's certificate must list (verify_peer_ext_key_usage)
+
+	Versions []string // "tlsv1.3", "tlsv1.2", "tlsv1.1", "tlsv1"; none means the first two
+	Ciphers  []string // OpenSSL or IANA names; none means Go's choice
+	Curves   []string // groups of the key exchange; none means Go's choice
+	ALPN     []string // application protocols (RFC 7301); none ignores what clients ask for
+	Tickets  bool     // resume sessions by tickets, with keys that this process makes
+
+	Revocation Revocation // asked about each client certificate; may be nil
 
 	Now func() time.Time // nil means time.Now
 }
 
 // Bundle is the material of one listener in use. Connections get the
-// configuration of the moment of their ClientHello.
+// configuration of the moment of their ClientHello, and are judged by the rules
+// of the moment in which their handshake ends.
 type Bundle struct {
 	current atomic.Pointer[loaded]
+	tickets ticketKeys
+
+	mu      sync.Mutex        // held by who stores current
+	staples map[string][]byte // OCSP responses by the leaf's DER
 }
 
+// loaded is what a bundle serves; it does not change.
 type loaded struct {
-	config   *tls.Config
-	chain    []*x509.Certificate
-	warnings []string
+	config     *tls.Config
+	served     []served // never empty
+	trust      *trust   // nil when clients are not asked for certificates
+	required   bool
+	revocation Revocation
+	now        func() time.Time
+	warnings   []string
 }
 
 // ServerConfig loads the files and returns the configuration for
@@ -46,17 +67,44 @@ type loaded struct {
 // and an X.509 v1 certificate, are accepted (TLS-20). What crypto/tls does not
 // check runs in VerifyConnection, for full and resumed handshakes alike.
 func ServerConfig(o Options) (*tls.Config, *Bundle, error) {
-	b := &Bundle{}
 	l, err := load(o)
 	if err != nil {
 		return nil, nil, err
 	}
-	b.current.Store(l)
-	outer := l.config.Clone()
-	outer.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		return b.current.Load().config, nil
-	}
+	b := &Bundle{}
+	b.publish(l)
+	outer := b.current.Load().config.Clone()
+	outer.SessionTicketsDisabled = false // the configuration for the client decides
+	outer.GetConfigForClient = b.configFor
+	b.tickets.config, b.tickets.now = outer, l.now
 	return outer, b, nil
+}
+
+// configFor is the outer configuration's GetConfigForClient. Only a listener
+// that asks about revocation needs a configuration for each handshake: it
+// carries the context to [loaded.ask].
+func (b *Bundle) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	l := b.current.Load()
+	if !l.config.SessionTicketsDisabled {
+		b.tickets.rotate()
+	}
+	if l.revocation == nil {
+		return l.config, nil
+	}
+	ctx := hello.Context()
+	config := l.config.Clone()
+	config.VerifyConnection = func(s tls.ConnectionState) error {
+		l := b.current.Load()
+		return l.verify(s, func(path []*x509.Certificate) error { return l.ask(ctx, path) })
+	}
+	return config, nil
+}
+
+// verify is VerifyConnection where nobody is asked about revocation; what is
+// known counts when a listener begins to ask in the middle of a handshake.
+func (b *Bundle) verify(s tls.ConnectionState) error {
+	l := b.current.Load()
+	return l.verify(s, l.known)
 }
 
 // Prepare loads the files that the options name. When they are in order it
@@ -68,25 +116,35 @@ func (b *Bundle) Prepare(o Options) (swap func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	return func() { b.current.Store(l) }, nil
+	return func() { b.publish(l) }, nil
 }
 
-// Chain is the server's chain in use, leaf first.
-func (b *Bundle) Chain() []*x509.Certificate { return b.current.Load().chain }
+// Chain is the chain in use for clients that ask for no server name of SNI's,
+// leaf first.
+func (b *Bundle) Chain() []*x509.Certificate { return b.current.Load().served[0].chain }
 
-// NotAfter is the earliest expiry of the chain in use.
+// NotAfter is the earliest expiry of all that is served (CERT-10).
 func (b *Bundle) NotAfter() time.Time {
-	return slices.MinFunc(b.Chain(), func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) }).NotAfter
+	var earliest time.Time
+	for _, s := range b.current.Load().served {
+		for _, c := range s.chain {
+			if earliest.IsZero() || c.NotAfter.Before(earliest) {
+				earliest = c.NotAfter
+			}
+		}
+	}
+	return earliest
 }
 
 // Warnings are sentences about what was accepted but deserves a look.
 func (b *Bundle) Warnings() []string { return b.current.Load().warnings }
 
 func load(o Options) (*loaded, error) {
-	now := time.Now
+	l := &loaded{now: time.Now, required: o.RequirePeer, revocation: o.Revocation}
 	if o.Now != nil {
-		now = o.Now
+		l.now = o.Now
 	}
+	now := l.now()
 	if o.RequirePeer && !o.VerifyPeer {
 		return nil, errors.New("fail_if_no_peer_cert = true needs verify = verify_peer: nobody is asked for a certificate without it")
 	}
@@ -94,19 +152,15 @@ func load(o Options) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := loadPair(o.Files, now())
-	if err != nil {
+	if l.served, l.warnings, err = loadServed(o, now); err != nil {
 		return nil, err
 	}
-	l := &loaded{chain: p.chain, warnings: p.warnings}
 	l.config = &tls.Config{
-		Certificates:                []tls.Certificate{p.certificate()},
 		MinVersion:                  lowest,
 		MaxVersion:                  highest,
 		SessionTicketsDisabled:      !o.Tickets,
 		DynamicRecordSizingDisabled: true, // a turn's packets in one record
-		VerifyConnection:            verifyConnection,
-		Time:                        now,
+		Time:                        l.now,
 	}
 	if lowest < tls.VersionTLS12 {
 		l.warnings = append(l.warnings, "versions: TLS 1.0 and 1.1 are deprecated (RFC 8996); offer them only to clients that cannot do better")
@@ -114,50 +168,33 @@ func load(o Options) (*loaded, error) {
 	if !o.VerifyPeer {
 		return l, nil
 	}
+	return l, l.askClients(o, now)
+}
+
+// askClients makes the configuration ask for certificates (TLS-02 to TLS-04).
+func (l *loaded) askClients(o Options, now time.Time) error {
 	if o.CACertfile == "" {
-		return nil, errors.New("verify = verify_peer needs cacertfile: without it no client certificate could be accepted")
+		return errors.New("verify = verify_peer needs cacertfile: without it no client certificate could be accepted")
 	}
-	pool, warnings, err := loadTrust(o.CACertfile, o.PartialChain, now())
+	t, warnings, err := loadTrust(o, now)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	l.warnings = append(l.warnings, warnings...)
-	l.config.ClientCAs = pool
+	l.trust, l.warnings = t, append(l.warnings, warnings...)
+	l.config.ClientCAs = t.pool
 	l.config.ClientAuth = tls.VerifyClientCertIfGiven
 	if o.RequirePeer {
 		l.config.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	return l, nil
+	return nil
 }
 
-func (p *pair) certificate() tls.Certificate {
-	c := tls.Certificate{PrivateKey: p.key, Leaf: p.chain[0]}
+func (p *pair) certificate() *tls.Certificate {
+	c := &tls.Certificate{PrivateKey: p.key, Leaf: p.chain[0]}
 	for _, x := range p.chain {
 		c.Certificate = append(c.Certificate, x.Raw)
 	}
 	return c
-}
-
-// verifyConnection refuses names with control characters before anything else
-// sees them (MAP-08).
-func verifyConnection(s tls.ConnectionState) error {
-	if hasControl(s.ServerName) {
-		return &HandshakeError{Reason: ReasonBadName, Err: errors.New("tls: control characters in the server name asked for")}
-	}
-	if len(s.PeerCertificates) == 0 {
-		return nil
-	}
-	leaf := s.PeerCertificates[0]
-	where, found := controlIn(leaf.RawSubject)
-	if !found {
-		where, found = "subject alternative name", slices.ContainsFunc(slices.Concat(leaf.DNSNames, leaf.EmailAddresses), hasControl)
-	}
-	if found {
-		e := &HandshakeError{Reason: ReasonBadName, Err: fmt.Errorf("tls: control characters in %s of the client's certificate", where)}
-		e.identify(leaf)
-		return e
-	}
-	return nil
 }
 
 // versionNumbers are the names of the option versions.

@@ -224,7 +224,7 @@ func TestClientVerification(t *testing.T) {
 		{"good, optional", one(good), false, true, "", "", "", ""},
 		{"intermediate from our file", one(below), true, true, "", "", "", ""},
 		{"clientAuth", one(issue(t, "c", nil, root, usage(x509.ExtKeyUsageClientAuth))), true, true, "", "", "", ""},
-		{"serverAuth only", one(issue(t, "s", nil, root, usage(x509.ExtKeyUsageServerAuth))), true, false, "bad certificate", "", ReasonBadCert, "CN=s"},
+		{"serverAuth only", one(issue(t, "s", nil, root, usage(x509.ExtKeyUsageServerAuth))), true, false, "bad certificate", "", ReasonBadUsage, "CN=s"},
 		{"foreign", one(issue(t, "f", nil, stranger, nil)), true, false, "unknown certificate authority", "", ReasonUnknownCA, "CN=f"},
 		{"foreign, optional", one(issue(t, "f", nil, stranger, nil)), false, false, "unknown certificate authority", "", ReasonUnknownCA, "CN=f"},
 		{"self-signed", one(issue(t, "self", nil, nil, nil)), true, false, "unknown certificate authority", "", ReasonUnknownCA, "CN=self"},
@@ -239,7 +239,7 @@ func TestClientVerification(t *testing.T) {
 	for _, tt := range tests {
 		for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			t.Run(tt.name+" "+tls.VersionName(v), func(t *testing.T) {
-				cfg, _, err := ServerConfig(Options{Files: f, VerifyPeer: true, RequirePeer: tt.require})
+				cfg, _, err := ServerConfig(Options{Files: f, VerifyPeer: true, RequirePeer: tt.require, Depth: 10})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -299,7 +299,7 @@ func TestPartialChain(t *testing.T) {
 	root := issue(t, "root", nil, nil, ca)
 	middle := issue(t, "middle", nil, root, ca)
 	server := issue(t, "localhost", nil, root, forLocalhost)
-	o := Options{Files: files(t, certPEM(server), keyPEM(t, server.key), certPEM(middle)), VerifyPeer: true, PartialChain: true}
+	o := Options{Files: files(t, certPEM(server), keyPEM(t, server.key), certPEM(middle)), VerifyPeer: true, PartialChain: 1}
 	cfg, _, err := ServerConfig(o)
 	if err != nil {
 		t.Fatal(err)

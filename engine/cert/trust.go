@@ -2,18 +2,33 @@ package cert
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
 )
 
-// loadTrust reads the authorities of client certificates (TLS-06, TLS-18).
-// crypto/tls takes every member of its pool for an anchor. With partial false,
-// an intermediate of the file becomes one only when the file also holds the
-// root above it; so what is accepted is what leads to a root of the file, and
-// a client may leave out an intermediate that the file has.
-func loadTrust(path string, partial bool, now time.Time) (*x509.CertPool, []string, error) {
+// trust says which paths a client's certificate may take.
+//
+// crypto/tls takes every member of its pool for an anchor, and its pool holds
+// the intermediates of cacertfile too, so that a client may leave them out and
+// a refusal has its exact alert. Where a path really ends, and what crypto/tls
+// does not look at, is decided by [trust.admit].
+type trust struct {
+	pool    *x509.CertPool // what crypto/tls verifies with: anchors and below
+	anchors *x509.CertPool // where a path ends (TLS-18)
+	below   *x509.CertPool // intermediates of the file that lead to an anchor
+	ends    map[string]bool
+	depth   int
+	usages  []x509.OID
+}
+
+// loadTrust reads the authorities of client certificates (TLS-06). Anchors are
+// the file's self-signed certificates, or with PartialChain its last ones; the
+// others serve as intermediates when they lead to one.
+func loadTrust(o Options, now time.Time) (*trust, []string, error) {
+	path := o.CACertfile
 	data, err := readFile("cacertfile", path)
 	if err != nil {
 		return nil, nil, err
@@ -22,35 +37,62 @@ func loadTrust(path string, partial bool, now time.Time) (*x509.CertPool, []stri
 	if err != nil {
 		return nil, nil, err
 	}
-	var warnings []string
-	roots, others := x509.NewCertPool(), x509.NewCertPool()
+	t := &trust{
+		pool: x509.NewCertPool(), anchors: x509.NewCertPool(), below: x509.NewCertPool(),
+		ends: make(map[string]bool), depth: o.Depth,
+	}
+	if t.usages, err = parseUsages(o.ExtKeyUsage); err != nil {
+		return nil, nil, err
+	}
+	others := x509.NewCertPool()
 	for i, c := range certs {
 		switch {
-		case selfIssued(c):
-			roots.AddCert(c)
+		case isAnchor(c, i, len(certs), o.PartialChain):
+			t.anchors.AddCert(c)
+			t.ends[string(c.Raw)] = true
 		case !authority(c):
 			return nil, nil, fmt.Errorf("cacertfile %q: certificate %d (%s) is not an authority; the file takes those that issue client certificates, not the clients' own", path, i+1, named(c))
 		default:
 			others.AddCert(c)
 		}
 	}
-	pool, anchors := x509.NewCertPool(), 0
+	var warnings []string
+	usable := 0
 	for i, c := range certs {
-		if !partial && !selfIssued(c) && !leadsTo(c, roots, others) {
-			warnings = append(warnings, fmt.Sprintf("cacertfile %q: certificate %d (%s) is not used: the file holds no root above it", path, i+1, named(c)))
+		anchor := t.ends[string(c.Raw)]
+		if !anchor && !leadsTo(c, t.anchors, others) {
+			warnings = append(warnings, fmt.Sprintf("cacertfile %q: certificate %d (%s) is not used: %s", path, i+1, named(c), notUsed(o.PartialChain)))
 			continue
 		}
-		if err := checkValidity("cacertfile", path, certs[i:i+1], now); err != nil {
+		if err := checkValidity("cacertfile", path, i, c, now); err != nil {
 			warnings = append(warnings, err.Error())
-		} else {
-			anchors++
+		} else if anchor {
+			usable++
 		}
-		pool.AddCert(c)
+		t.pool.AddCert(c)
+		if !anchor {
+			t.below.AddCert(c)
+		}
 	}
-	if anchors == 0 {
+	if usable == 0 {
 		return nil, nil, errors.New(nobody(path, warnings))
 	}
-	return pool, warnings, nil
+	return t, warnings, nil
+}
+
+// isAnchor applies partial_chain to certificate i of n.
+func isAnchor(c *x509.Certificate, i, n, last int) bool {
+	if last > 0 {
+		return i >= n-last && (authority(c) || selfSigned(c))
+	}
+	return selfSigned(c)
+}
+
+func notUsed(last int) string {
+	if last > 0 {
+		return "it leads to none of the last that partial_chain makes anchors"
+	}
+	return "the file holds no root above it"
 }
 
 func nobody(path string, warnings []string) string {
@@ -63,20 +105,117 @@ func nobody(path string, warnings []string) string {
 
 func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawIssuer, c.RawSubject) }
 
+// selfSigned reports whether a certificate's own key has signed it. A signature
+// that is too weak to be checked, such as SHA-1 on an old root, counts: nobody
+// relies on it.
+func selfSigned(c *x509.Certificate) bool {
+	if !selfIssued(c) {
+		return false
+	}
+	err := c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
+	_, weak := errors.AsType[x509.InsecureAlgorithmError](err)
+	return err == nil || weak
+}
+
 // authority reports whether a certificate may issue others; before version 3
 // it could not say so.
 func authority(c *x509.Certificate) bool {
 	return c.IsCA || c.Version < 3
 }
 
-// leadsTo reports whether an intermediate has a path to a root, at any time:
+// leadsTo reports whether an intermediate has a path to an anchor, at any time:
 // validity is checked where clients are verified.
-func leadsTo(c *x509.Certificate, roots, intermediates *x509.CertPool) bool {
+func leadsTo(c *x509.Certificate, anchors, intermediates *x509.CertPool) bool {
 	_, err := c.Verify(x509.VerifyOptions{
-		Roots:         roots,
+		Roots:         anchors,
 		Intermediates: intermediates,
 		CurrentTime:   c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore) / 2),
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	return err == nil
+}
+
+// admit returns the path by which a certificate is accepted at a time: the
+// first of the chains given that satisfies every rule, or else of those that
+// the file's own intermediates make possible. presented is what the client has
+// sent, leaf first; chains are what crypto/tls has made of it, in this
+// handshake or in the one that is resumed.
+func (t *trust) admit(chains [][]*x509.Certificate, presented []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
+	path, err := t.first(chains, now)
+	if err != nil {
+		if chains, err = t.build(presented, now); err == nil {
+			path, err = t.first(chains, now)
+		}
+	}
+	if err == nil {
+		err = t.checkUsage(presented[0])
+	}
+	if err != nil {
+		return nil, err
+	}
+	return path, nil
+}
+
+// first returns the first chain that follows the rules, or why the last does
+// not.
+func (t *trust) first(chains [][]*x509.Certificate, now time.Time) (path []*x509.Certificate, err error) {
+	err = errNoPath
+	for _, chain := range chains {
+		if err = t.follow(chain, now); err == nil {
+			return chain, nil
+		}
+	}
+	return nil, err
+}
+
+var errNoPath = errors.New("tls: there is no verified path")
+
+// follow applies the rules to a chain whose signatures have been verified.
+func (t *trust) follow(chain []*x509.Certificate, now time.Time) error {
+	leaf := chain[0]
+	if !t.ends[string(chain[len(chain)-1].Raw)] {
+		return refuse(ReasonUnknownCA, leaf, "tls: the path of the client's certificate ends in %s, which is no anchor", named(chain[len(chain)-1]))
+	}
+	for _, c := range chain {
+		if now.Before(c.NotBefore) || now.After(c.NotAfter) {
+			return refuse(ReasonExpired, leaf, "tls: %s in the path of the client's certificate is valid from %s to %s only",
+				named(c), c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339))
+		}
+	}
+	if n := intermediates(chain); n > t.depth {
+		return refuse(ReasonTooDeep, leaf, "tls: the path of the client's certificate has %d intermediate authorities, more than depth = %d", n, t.depth)
+	}
+	return nil
+}
+
+// intermediates counts the authorities between a leaf and its anchor, as depth
+// does: self-issued ones are left out (RFC 5280 section 6.1.4 (l)).
+func intermediates(chain []*x509.Certificate) (n int) {
+	for _, c := range chain[1:max(1, len(chain)-1)] {
+		if !selfIssued(c) {
+			n++
+		}
+	}
+	return n
+}
+
+// build verifies what a client has sent with all that the file holds. It is
+// needed only for clients that leave out intermediates, and after a change of
+// the file.
+func (t *trust) build(presented []*x509.Certificate, now time.Time) ([][]*x509.Certificate, error) {
+	between := t.below
+	if len(presented) > 1 {
+		between = t.below.Clone()
+		for _, c := range presented[1:] {
+			between.AddCert(c)
+		}
+	}
+	chains, err := presented[0].Verify(x509.VerifyOptions{
+		Roots: t.anchors, Intermediates: between, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	if err != nil {
+		return nil, &tls.CertificateVerificationError{UnverifiedCertificates: presented, Err: err}
+	}
+	return chains, nil
 }

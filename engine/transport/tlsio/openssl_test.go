@@ -400,7 +400,7 @@ func TestJourneyKeysAndChains(t *testing.T) {
 				}
 				return in(name)
 			}
-			o := cert.Options{VerifyPeer: true, RequirePeer: true, Files: cert.Files{
+			o := cert.Options{VerifyPeer: true, RequirePeer: true, Depth: 1, Files: cert.Files{
 				Certfile:   join("chain.pem", "server.pem", "middle.pem"),
 				Keyfile:    in("server.key"),
 				CACertfile: in("root.pem"),

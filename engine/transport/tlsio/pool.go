@@ -20,12 +20,13 @@ const DefaultHandshakes = 4096
 
 // Pool runs handshakes with two bounds: how many are in progress, which bounds
 // memory, and how many compute at once, which bounds the processors taken from
-// the event loops. A handshake that waits for its peer counts only for the
-// first, so slow peers cannot keep others out. All methods are safe for use by
-// any goroutine.
+// the event loops. A handshake that waits for its peer, or inside [cert.Wait]
+// for whoever knows of revocation, counts only for the first, so slow ones
+// cannot keep others out. All methods are safe for use by any goroutine.
 type Pool struct {
 	limit   int64
 	slots   slots
+	context context.Context // of every handshake; lets callbacks wait outside the slots
 	active  atomic.Int64
 	refused atomic.Uint64
 	panics  atomic.Uint64
@@ -49,7 +50,9 @@ func NewPool(inProgress, running int) *Pool {
 	if running <= 0 {
 		running = runtime.GOMAXPROCS(0)
 	}
-	return &Pool{limit: int64(inProgress), slots: make(slots, running)}
+	p := &Pool{limit: int64(inProgress), slots: make(slots, running)}
+	p.context = cert.WithWaiter(context.Background(), p.slots.without)
+	return p
 }
 
 // Start runs c's handshake on a goroutine of its own and calls done there with
@@ -72,7 +75,7 @@ func (p *Pool) Start(c *Conn, deadline time.Time, done func(error)) error {
 }
 
 func (p *Pool) run(c *Conn, deadline time.Time) (err error) {
-	ctx := context.Background()
+	ctx := p.context
 	if !deadline.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline)
@@ -125,4 +128,12 @@ func (s *slots) release() {
 	if s != nil {
 		<-*s
 	}
+}
+
+// without runs f, which may block, on a goroutine that holds a slot, while
+// somebody else has the slot.
+func (s *slots) without(f func()) {
+	s.release()
+	defer s.acquire()
+	f()
 }
