@@ -98,7 +98,8 @@ func TestSubcommands(t *testing.T) {
 }
 
 func TestOpenLoopKeepsItsRate(t *testing.T) {
-	r := runs(t, append([]string{"pair", "-c", "5", "-r", "2000"}, quick...)...)[0]
+	// A stall of the machine is caught up after it, so the time is long enough for one.
+	r := runs(t, append(append([]string{"pair", "-c", "5", "-r", "2000"}, quick...), "-d", "1s")...)[0]
 	if r.Rate < 1500 || r.Rate > 2500 {
 		t.Errorf("%.0f deliveries per second, want about 2000", r.Rate)
 	}
@@ -285,5 +286,35 @@ func TestSubscribersOfOthers(t *testing.T) {
 	}
 	if heard.Received < 100 || heard.Received > 400 {
 		t.Errorf("%d messages in 0.8 s at 300 per second", heard.Received)
+	}
+}
+
+// Everybody comes and goes twice, and the broker is found empty after each.
+func TestReconnect(t *testing.T) {
+	out, err := bench(t, "reconnect", "-c", "50", "--storms", "2", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s report.Storms
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		t.Fatal(err)
+	}
+	if s.Clients != 50 || len(s.Readings) != 2 || s.Readings[1].Storm != 2 || s.Readings[1].Full == 0 || s.Readings[1].Empty == 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Silent sockets are counted as such: no client of the broker is behind them.
+func TestDensityBare(t *testing.T) {
+	out, err := bench(t, "density", "--bare", "--steps", "20,40", "--transports", "plain", "--settle", "200ms", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d []report.Density
+	if err := json.Unmarshal([]byte(out), &d); err != nil {
+		t.Fatal(err)
+	}
+	if len(d) != 1 || len(d[0].Readings) != 2 || d[0].Readings[1].Connections != 40 || d[0].Readings[1].Pause == 0 {
+		t.Errorf("%+v", d)
 	}
 }

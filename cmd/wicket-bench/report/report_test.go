@@ -64,6 +64,26 @@ func exampleComparison() Comparison {
 	return c
 }
 
+func exampleDensity() Density {
+	d := Density{Broker: "wicket", Transport: "tls", Readings: []Reading{
+		{Connections: 1000, RSS: 6_000_000, Heap: 4_000_000, Goroutines: 13, IdleCPU: 7.5, Pause: 120},
+		{Connections: 2000, RSS: 11_000_000, Heap: 8_000_000, Goroutines: 13, IdleCPU: 7.25, Pause: 95},
+	}}
+	d.Fit()
+	return d
+}
+
+// The first storm finds everything cold, so the slopes begin at the second.
+func exampleStorms() Storms {
+	s := Storms{Broker: "wicket", Transport: "plain", Clients: 5000, Readings: []Storm{
+		{Storm: 1, Seconds: 0.5, Full: 8_000_000, Empty: 3_000_000, Heap: 1_000_000, Goroutines: 13},
+		{Storm: 2, Seconds: 0.25, Full: 9_000_000, Empty: 4_000_000, Heap: 1_000_000, Goroutines: 13},
+		{Storm: 12, Seconds: 0.25, Full: 9_010_000, Empty: 4_000_000, Heap: 1_000_000, Goroutines: 13},
+	}}
+	s.Fit()
+	return s
+}
+
 func TestGoldenReports(t *testing.T) {
 	for _, c := range []struct {
 		file  string
@@ -72,6 +92,8 @@ func TestGoldenReports(t *testing.T) {
 		{"run.json", func(b *bytes.Buffer) error { return JSON(b, []Run{exampleRun()}) }},
 		{"run.txt", func(b *bytes.Buffer) error { return Table(b, []Run{exampleRun(), {Name: "empty"}}) }},
 		{"comparison.json", func(b *bytes.Buffer) error { return JSON(b, exampleComparison()) }},
+		{"density.txt", func(b *bytes.Buffer) error { return DensityTable(b, exampleDensity()) }},
+		{"storms.txt", func(b *bytes.Buffer) error { return StormsTable(b, exampleStorms()) }},
 		{"comparison.md", func(b *bytes.Buffer) error { return Markdown(b, exampleComparison()) }},
 	} {
 		var b bytes.Buffer
