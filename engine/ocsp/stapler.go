@@ -10,14 +10,15 @@ import (
 	"time"
 
 	"github.com/wicketmq/wicket/engine/alarm"
+	"github.com/wicketmq/wicket/engine/cert"
 )
 
-// Target is what answers are stapled to; a cert.Bundle is one. It must not
+// Target is what answers are stapled to; a [cert.Bundle] is one. It must not
 // call the [Stapler].
 type Target interface {
 	// Leaves are the certificates that handshakes are given from now on, with
 	// the issuers that their files name.
-	Leaves() []Leaf
+	Leaves() []cert.Leaf
 
 	// Staple gives an answer along with a leaf from the next handshake on; nil
 	// ends that. It reports whether the leaf is in use at all.
@@ -43,6 +44,8 @@ const (
 	AlarmRevoked    = "ocsp_revoked"     // the listener's own certificate is revoked
 	AlarmMustStaple = "ocsp_must_staple" // it must not be shown without an answer, and there is none
 )
+
+var _ Target = (*cert.Bundle)(nil)
 
 // Stapler keeps the answers of one listener's certificates fresh. Handshakes
 // never wait for it: without an answer there is no staple (OCSP-06).
@@ -118,7 +121,7 @@ func (s *Stapler) sync(again bool) {
 	}
 	leaves := s.o.Target.Leaves()
 	s.order = s.order[:0]
-	kept := map[string]*Leaf{}
+	kept := map[string]*cert.Leaf{}
 	for i := range leaves {
 		key := identity(leaves[i].Cert, s.o.issuer(&leaves[i]))
 		if kept[key] == nil {
@@ -152,7 +155,7 @@ func identity(leaf, issuer *x509.Certificate) string {
 }
 
 // issuer returns the certificate that has signed a leaf, or nil.
-func (o *Options) issuer(leaf *Leaf) *x509.Certificate {
+func (o *Options) issuer(leaf *cert.Leaf) *x509.Certificate {
 	for _, c := range append(o.Issuers[:len(o.Issuers):len(o.Issuers)], leaf.Issuer) {
 		if c != nil && leaf.Cert.CheckSignatureFrom(c) == nil {
 			return c
@@ -164,7 +167,7 @@ func (o *Options) issuer(leaf *Leaf) *x509.Certificate {
 var errNoIssuer = errors.New("the issuer of the certificate is in neither issuer_pem nor certfile; add it to one of them")
 
 // start makes a watch; s.mu is held.
-func (s *Stapler) start(leaf *Leaf) *watch {
+func (s *Stapler) start(leaf *cert.Leaf) *watch {
 	w := &watch{s: s, leaf: leaf.Cert, name: leaf.Name, kick: make(chan struct{}, 1), mustStaple: mustStaple(leaf.Cert)}
 	ctx, cancel := context.WithCancel(s.ctx)
 	w.cancel = cancel
