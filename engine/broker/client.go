@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/wicketmq/wicket/engine/mqtt"
 	"github.com/wicketmq/wicket/engine/wheel"
@@ -14,6 +15,10 @@ type Info struct {
 	Listener      string // name, such as "tls:default"
 	Transport     string // "tcp", "tls", "ws", "wss"
 	MaxPacketSize uint32 // of this listener; 0 = Options.MaxPacketSize
+
+	// Connected is the number of clients whose CONNECT was accepted and who
+	// are here now. The broker keeps it; any goroutine may read it.
+	Connected atomic.Int64
 }
 
 // state is where a connection is in its life.
@@ -231,6 +236,7 @@ func (c *Client) gone() {
 	if sub := c.sub; sub != nil {
 		c.sub = nil
 		c.shard.tally.add(cConnections, -1)
+		c.info.Connected.Add(-1)
 		c.shard.depart(sub)
 	}
 }

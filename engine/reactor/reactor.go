@@ -94,7 +94,7 @@ func (r *Reactor) bind() error {
 	}()
 	for i := range r.opts.Listeners {
 		l := &listener{Listener: r.opts.Listeners[i], counts: &counts{refused: newReasonCounts()}}
-		l.info = broker.Info{Listener: l.Name, Transport: l.Transport()}
+		l.info.Listener, l.info.Transport = l.Name, l.Transport()
 		probe, err := l.resolve()
 		if err != nil {
 			errs = append(errs, err)

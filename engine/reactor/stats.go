@@ -58,6 +58,8 @@ type ListenerStats struct {
 	Transport  string
 	Bind       string
 	Open       int64 // transport connections now
+	Connected  int64 // of those, clients connected by MQTT
+	Limit      int   // most connections; 0 = no limit of its own
 	Accepted   uint64
 	Closed     uint64
 	Handshakes uint64            // completed TLS handshakes
@@ -70,6 +72,8 @@ func (l *listener) stats() ListenerStats {
 	s := ListenerStats{
 		Name: l.Name, Transport: l.Transport(), Bind: l.Addr.String(),
 		Open:       l.open.Load(),
+		Connected:  l.info.Connected.Load(),
+		Limit:      l.MaxConnections,
 		Accepted:   l.counts.accepted.Load(),
 		Closed:     l.counts.closed.Load(),
 		Handshakes: l.counts.handshake.Load(),
