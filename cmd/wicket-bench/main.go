@@ -21,7 +21,7 @@ func main() {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(connCommand(), pubCommand(), subCommand(), pairCommand(), faninCommand(), fanoutCommand(),
-		authCommand(), handshakeCommand(), densityCommand(), reconnectCommand(), scenarioCommand(), compareCommand(), workerCommand())
+		authCommand(), handshakeCommand(), densityCommand(), reconnectCommand(), floodCommand(), scenarioCommand(), compareCommand(), workerCommand())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := root.ExecuteContext(ctx); err != nil {

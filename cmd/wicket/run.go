@@ -191,13 +191,15 @@ func snapshot(e *engine.Engine, log *slog.Logger) {
 	debug.FreeOSMemory()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	open := int64(0)
+	var open int64
+	var handshakes uint64
 	for _, l := range e.Listeners() {
 		open += l.Open
+		handshakes += l.Handshakes
 	}
 	s := e.Stats()
 	log.Info("snapshot", "transport_connections", open, "connections", s.Connections, "sessions", s.Sessions,
-		"goroutines", runtime.NumGoroutine(),
+		"handshakes", handshakes, "goroutines", runtime.NumGoroutine(),
 		"heap_bytes", m.HeapAlloc, "stack_bytes", m.StackInuse,
 		"gc_pause", time.Duration(m.PauseNs[(m.NumGC+255)%256]), "gc_pause_total", time.Duration(m.PauseTotalNs))
 }

@@ -20,6 +20,7 @@ type line struct {
 	Bind        string `json:"bind"`
 	Connections int    `json:"connections"`
 	Transport   int    `json:"transport_connections"`
+	Handshakes  uint64 `json:"handshakes"`
 	Goroutines  int    `json:"goroutines"`
 	Heap        int64  `json:"heap_bytes"`
 	Pause       int64  `json:"gc_pause"` // ns, of the collection that the snapshot makes
@@ -145,6 +146,15 @@ func (b *Broker) Snapshot() (line, error) {
 		return line{}, err
 	}
 	return b.log.next("snapshot")
+}
+
+// Handshakes is how many TLS handshakes wicket has completed.
+func (b *Broker) Handshakes() (uint64, error) {
+	if b.log == nil {
+		return 0, fmt.Errorf("%s does not tell how many handshakes it has made", b.Name)
+	}
+	l, err := b.Snapshot()
+	return l.Handshakes, err
 }
 
 // version is the first line a program says of itself.
