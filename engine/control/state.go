@@ -118,7 +118,9 @@ type CRL struct {
 // Staple is the OCSP answer for one certificate of ours.
 type Staple struct {
 	Listener   string    `json:"listener"`
+	Name       string    `json:"name,omitempty"` // server name that the certificate is for; empty for certfile
 	Subject    string    `json:"subject"`
+	Serial     string    `json:"serial"`
 	Responder  string    `json:"responder"`
 	State      string    `json:"state"` // a word, such as "good", "failed"
 	ThisUpdate time.Time `json:"this_update,omitzero"`
