@@ -155,9 +155,7 @@ func (c *Client) request(p *mqtt.Connect, k *connecting) *auth.Request {
 	if p.Properties.HasAuthData {
 		r.AuthData = append([]byte{}, p.Properties.AuthData...)
 	}
-	if t := c.link.TLS(); t != nil {
-		r.TLS = t
-	}
+	r.TLS, r.Proxy = c.link.TLS(), c.link.Proxy()
 	if p.Will != nil {
 		r.Will = &auth.Will{Topic: string(p.Will.Topic), QoS: p.Will.QoS, Retain: p.Will.Retain}
 	}

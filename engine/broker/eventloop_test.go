@@ -56,6 +56,7 @@ func (d *device) mark() {
 func (d *device) SetOut(b []byte)      { d.out = b }
 func (d *device) Peer() netip.AddrPort { return testPeer }
 func (d *device) TLS() *auth.TLS       { return nil }
+func (d *device) Proxy() *auth.Proxy   { return nil }
 func (d *device) Unsent() int          { return 0 }
 func (d *device) Pause()               { d.paused = true }
 func (d *device) Resume()              { d.paused = false; d.mark() }

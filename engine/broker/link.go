@@ -11,12 +11,17 @@ import (
 // implements it. Every method is called on the event loop that owns the
 // connection, and none of them blocks.
 type Link interface {
-	// Peer is the address of the other side.
+	// Peer is the address of the client: that of a PROXY header, where there
+	// is one, or of the socket.
 	Peer() netip.AddrPort
 
 	// TLS is what the handshake has established, nil on a plain transport. It
 	// is asked for once, at CONNECT: the link lets go of the certificates.
 	TLS() *auth.TLS
+
+	// Proxy is what a trusted proxy has told of the client, nil without one.
+	// It is asked for once, at CONNECT.
+	Proxy() *auth.Proxy
 
 	// Out returns the buffer of bytes queued in this turn, for the caller to
 	// append whole encoded packets to and to put back with SetOut before it

@@ -142,6 +142,7 @@ var testPeer = netip.MustParseAddrPort("127.0.0.1:40000")
 
 func (p *peer) Peer() netip.AddrPort { return testPeer }
 func (p *peer) TLS() *auth.TLS       { return nil }
+func (p *peer) Proxy() *auth.Proxy   { return nil }
 
 func (p *peer) Unsent() int {
 	if p.stuck {

@@ -22,6 +22,7 @@ func (l *sinkLink) SetOut(b []byte) {
 }
 func (l *sinkLink) Peer() netip.AddrPort { return testPeer }
 func (l *sinkLink) TLS() *auth.TLS       { return nil }
+func (l *sinkLink) Proxy() *auth.Proxy   { return nil }
 func (l *sinkLink) Unsent() int          { return 0 }
 func (l *sinkLink) Pause()               {}
 func (l *sinkLink) Resume()              {}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wicketmq/wicket/engine/broker"
 	"github.com/wicketmq/wicket/engine/mqtt"
+	"github.com/wicketmq/wicket/engine/proxy"
 	"github.com/wicketmq/wicket/engine/transport/tlsio"
 	"github.com/wicketmq/wicket/engine/wheel"
 )
@@ -24,6 +25,7 @@ type conn struct {
 	out     []byte      // queued in this turn, lent by the loop; nil when idle
 	rest    []byte      // decrypted part of a packet; nil on a plain transport
 	client  broker.Client
+	aside   *aside // see there; nil on nearly all
 	timer   wheel.Timer
 	index   uint32 // place in loop.conns
 	want    uint32 // bytes that the packet at the front needs; 0 = unknown
@@ -36,7 +38,8 @@ type conn struct {
 type stage uint8
 
 const (
-	handshaking stage = iota // TLS: until the handshake worker has answered
+	introducing stage = iota // until the PROXY header has come
+	handshaking              // TLS: until the handshake worker has answered
 	connecting               // transport established, no CONNECT yet
 	serving                  // CONNECT seen: the client owns the timer
 	gone                     // closed
@@ -56,6 +59,16 @@ func (c *conn) has(f flags) bool { return c.flags&f != 0 }
 
 // opened starts the first stage.
 func (c *conn) opened() {
+	if c.ln.ProxyProtocol {
+		c.arm(c.deadline(c.ln.ProxyTimeout))
+		return
+	}
+	c.transport()
+}
+
+// transport starts the stage after accept and the PROXY header.
+func (c *conn) transport() {
+	c.stage = handshaking
 	if c.ln.TLS != nil {
 		c.arm(c.deadline(c.ln.HandshakeTimeout))
 		return
@@ -79,6 +92,8 @@ func (c *conn) read() {
 		c.leaveUnread()
 	case c.has(isClosing):
 		_, _ = c.gc.Discard(-1)
+	case c.stage == introducing:
+		c.readProxy()
 	case c.tls != nil:
 		c.readTLS()
 	default:
@@ -93,6 +108,9 @@ func (c *conn) readPlain() {
 		return
 	}
 	window, _ := c.gc.Peek(-1)
+	if c.stage == connecting && proxy.Announced(window) {
+		c.hintProxy()
+	}
 	used := c.client.Feed(window)
 	left := window[used:]
 	c.want = need(left)
@@ -227,6 +245,8 @@ func (c *conn) Close(reason string) {
 func (c *conn) Expire(now wheel.Tick) {
 	defer c.recovered()
 	switch c.stage {
+	case introducing:
+		c.proxyTimeout()
 	case handshaking:
 		c.handshakeTimeout()
 	case connecting:
@@ -292,7 +312,10 @@ func (c *conn) write(b []byte) {
 // closed is the end: gnet has taken the connection off the loop.
 func (c *conn) closed(err error) {
 	attached := c.stage == connecting || c.stage == serving
-	if !attached {
+	switch c.stage {
+	case introducing:
+		c.proxyLost()
+	case handshaking:
 		c.handshakeLost()
 	}
 	c.stage = gone

@@ -30,8 +30,8 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	}
 	ln.counts.accepted.Add(1)
 	l := e.r.loopOf(gc) // before admit looks at stopping: Stop looks at the loops after setting it
-	if why, ok := e.r.admit(ln, gc.Fd()); !ok {
-		ln.counts.shed[why].Add(1)
+	if why, ok := e.r.admit(ln, gc); !ok {
+		ln.turnAway(e.r.log, why, peerOf(gc))
 		return nil, gnet.Close
 	}
 	// Urgent data would be announced again and again, for gnet does not read it.
@@ -47,13 +47,19 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 // admit counts a new connection in, or says why it must go. POSIX gives out the
 // lowest free descriptor, so its number tells how close the process is to the
 // limit that would make accept fail, which gnet does not survive.
-func (r *Reactor) admit(ln *listener, fd int) (why shed, ok bool) {
+func (r *Reactor) admit(ln *listener, gc gnet.Conn) (why shed, ok bool) {
 	switch {
 	case r.stopping.Load():
 		return shedStopping, false
-	case fd >= r.maxFD:
+	case gc.Fd() >= r.maxFD:
 		return shedDescriptors, false
-	case !ln.enter():
+	}
+	if ln.door != nil {
+		if why, ok = ln.door.admit(peerOf(gc).Addr(), r.nanos()); !ok {
+			return why, false
+		}
+	}
+	if !ln.enter() {
 		return shedMaxConnections, false
 	}
 	return 0, true

@@ -27,7 +27,7 @@ func (c *conn) deadline(d time.Duration) wheel.Tick {
 func (c *conn) readHandshake() {
 	window, _ := c.gc.Peek(-1)
 	if c.tls == nil {
-		c.tls = tlsio.Server(c.ln.TLS, c.gc.RemoteAddr(), c.gc.LocalAddr(), c.send)
+		c.tls = tlsio.Server(c.ln.TLS, c.remote(), c.gc.LocalAddr(), c.send)
 	}
 	err := c.tls.FeedHandshake(window)
 	_, _ = c.gc.Discard(-1)

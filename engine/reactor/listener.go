@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -24,6 +25,32 @@ type Listener struct {
 	// Finished, whatever the peer sends in between (TLS-14).
 	TLS              *tls.Config
 	HandshakeTimeout time.Duration
+
+	// What a connection has to pass right after accept, before TLS and MQTT.
+	// Rates count connections; the one per source is of an IPv4 address or a
+	// /64 network of IPv6, and on a PROXY listener of the client's.
+	AccessRules          []AccessRule // the first match decides, none denies; an empty list admits all
+	MaxConnRate          Rate
+	MaxConnRatePerSource Rate
+
+	// ProxyProtocol says that every connection begins with a PROXY header,
+	// which has to be complete in ProxyTimeout from accept; HandshakeTimeout
+	// and ConnectTimeout begin after it. Peers outside of ProxyTrusted are
+	// turned away; an empty list trusts all.
+	ProxyProtocol bool
+	ProxyTimeout  time.Duration
+	ProxyTrusted  []netip.Prefix
+
+	// Judge says whether a client that is connected may stay, by the verified
+	// path of its certificate, leaf first; its error disconnects the client.
+	// It is asked after [Reactor.Rejudge], on a goroutine of its own, and must
+	// ask nobody else. With nil, clients stay whatever happens; otherwise each
+	// connection with a client certificate keeps the leaf's DER (CERT-12).
+	Judge func(path []*x509.Certificate) error
+
+	// ExpireClients disconnects a client when its certificate expires. It
+	// keeps the DER, too.
+	ExpireClients bool
 }
 
 // Transport is the word for the byte layer: "tcp" or "tls".
@@ -39,7 +66,9 @@ type listener struct {
 	Listener
 	info   broker.Info
 	open   atomic.Int64 // connections now
-	slow   throttle     // log lines about refused handshakes
+	door   *door        // nil when nobody is turned away
+	slow   throttle     // log lines about refused handshakes and PROXY headers
+	turned throttle     // log lines about connections turned away
 	counts *counts
 }
 

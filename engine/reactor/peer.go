@@ -6,12 +6,26 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/panjf2000/gnet/v2"
+
 	"github.com/wicketmq/wicket/engine/auth"
 )
 
-// Peer implements broker.Link: the address of the other side, IPv4 unmapped.
+// Peer implements broker.Link: the address of the client, IPv4 unmapped. It is
+// that of a PROXY header, where there is one (PROXY-08), or of the socket.
 func (c *conn) Peer() netip.AddrPort {
-	a, ok := c.gc.RemoteAddr().(*net.TCPAddr)
+	if a := c.aside; a != nil && a.peer.IsValid() {
+		return a.peer
+	}
+	return peerOf(c.gc)
+}
+
+// remote is Peer for crypto/tls, whose callbacks may ask.
+func (c *conn) remote() net.Addr { return net.TCPAddrFromAddrPort(c.Peer()) }
+
+// peerOf is the address of the socket's other side.
+func peerOf(gc gnet.Conn) netip.AddrPort {
+	a, ok := gc.RemoteAddr().(*net.TCPAddr)
 	if !ok {
 		return netip.AddrPort{}
 	}

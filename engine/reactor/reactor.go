@@ -218,6 +218,9 @@ func (r *Reactor) now() wheel.Tick {
 	return wheel.Tick(time.Since(r.start)/(time.Second/wheel.PerSecond)) + 1
 }
 
+// nanos is the reactor's time in nanoseconds, by the monotonic clock.
+func (r *Reactor) nanos() int64 { return int64(time.Since(r.start)) }
+
 // loopOf returns our side of a gnet loop, made when its first connection
 // opens: gnet hands out no loop before.
 func (r *Reactor) loopOf(c gnet.Conn) *loop {

@@ -14,10 +14,13 @@ type counts struct {
 	shed      [shedReasons]atomic.Uint64
 	handshake atomic.Uint64 // completed
 	refused   reasonCounts  // failed handshakes by reason class (TLS-33)
+	ejected   reasonCounts  // clients whose certificate was no longer good (CERT-12)
 	panics    atomic.Uint64
 }
 
-// shed is why a connection was closed right after accept.
+func newCounts() *counts { return &counts{refused: newReasonCounts(), ejected: newReasonCounts()} }
+
+// shed is why a connection was closed before TLS and MQTT.
 type shed int
 
 const (
@@ -25,10 +28,20 @@ const (
 	shedDescriptors
 	shedHandshakes
 	shedStopping
+	shedAccessRules      // LSN-06
+	shedRate             // LSN-05, TLS-28
+	shedSourceRate       // TLS-28
+	shedUntrusted        // PROXY-07
+	shedProxyInvalid     // PROXY-01
+	shedProxyUnsupported // PROXY-05
+	shedProxyTimeout     // PROXY-02
 	shedReasons
 )
 
-var shedNames = [shedReasons]string{"max_connections", "descriptors", "handshakes", "stopping"}
+var shedNames = [shedReasons]string{
+	"max_connections", "descriptors", "handshakes", "stopping", "access_rules", "max_conn_rate", "max_conn_rate_per_source",
+	"untrusted_proxy", "invalid_proxy_info", "unsupported_proto_v2", "proxy_timeout",
+}
 
 func (s shed) String() string { return shedNames[s] }
 
@@ -52,6 +65,17 @@ func (r reasonCounts) add(reason cert.Reason) {
 	}
 }
 
+// snapshot returns those that are not zero.
+func (r reasonCounts) snapshot() map[string]uint64 {
+	out := map[string]uint64{}
+	for reason, n := range r.byReason {
+		if v := n.Load(); v > 0 {
+			out[string(reason)] = v
+		}
+	}
+	return out
+}
+
 // ListenerStats is a snapshot of one listener.
 type ListenerStats struct {
 	Name       string
@@ -64,7 +88,8 @@ type ListenerStats struct {
 	Closed     uint64
 	Handshakes uint64            // completed TLS handshakes
 	Refused    map[string]uint64 // failed TLS handshakes by reason class
-	Shed       map[string]uint64 // closed right after accept, by reason
+	Shed       map[string]uint64 // closed before TLS and MQTT, by reason
+	Ejected    map[string]uint64 // disconnected for a certificate that was good no more, by reason class
 	Panics     uint64
 }
 
@@ -78,13 +103,9 @@ func (l *listener) stats() ListenerStats {
 		Closed:     l.counts.closed.Load(),
 		Handshakes: l.counts.handshake.Load(),
 		Panics:     l.counts.panics.Load(),
-		Refused:    map[string]uint64{},
+		Refused:    l.counts.refused.snapshot(),
 		Shed:       map[string]uint64{},
-	}
-	for r, n := range l.counts.refused.byReason {
-		if v := n.Load(); v > 0 {
-			s.Refused[string(r)] = v
-		}
+		Ejected:    l.counts.ejected.snapshot(),
 	}
 	for i := range shedReasons {
 		if v := l.counts.shed[i].Load(); v > 0 {
