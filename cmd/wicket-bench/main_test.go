@@ -51,7 +51,7 @@ func bench(t *testing.T, args ...string) (stdout string, err error) {
 }
 
 // quick is what makes a run short.
-var quick = []string{"-d", "200ms", "--warmup", "100ms", "--every", "100ms", "-o", "json"}
+var quick = []string{"-d", "300ms", "--warmup", "100ms", "--every", "100ms", "-o", "json"}
 
 func runs(t *testing.T, args ...string) []report.Run {
 	t.Helper()
@@ -110,7 +110,7 @@ func TestOpenLoopKeepsItsRate(t *testing.T) {
 
 func TestAuth(t *testing.T) {
 	t.Parallel()
-	r := runs(t, append([]string{"auth", "--dialers", "2"}, quick...)...)[0]
+	r := runs(t, append(append([]string{"auth", "--dialers", "2"}, quick...), "-d", "1s")...)[0]
 	if r.Operations == 0 || r.Dropped > 0 {
 		t.Errorf("%d admitted, %d refused", r.Operations, r.Dropped)
 	}
