@@ -69,7 +69,8 @@ func (e *Engine) listeners(cfg *config.Config) ([]reactor.Listener, error) {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(cfg.Listeners.TCP)) {
 		if l := cfg.Listeners.TCP[name]; l.Enable {
-			out = append(out, listener(cfg, "tcp:"+name, l.Listener))
+			one, err := listener(cfg, "tcp:"+name, l.Listener)
+			out, errs = append(out, one), append(errs, err)
 		}
 	}
 	e.bundles.open = make(map[string]*cert.Bundle)
@@ -78,9 +79,9 @@ func (e *Engine) listeners(cfg *config.Config) ([]reactor.Listener, error) {
 		if !l.Enable {
 			continue
 		}
-		one := listener(cfg, "tls:"+name, l.Listener)
+		one, err := listener(cfg, "tls:"+name, l.Listener)
+		errs = append(errs, err)
 		one.HandshakeTimeout = l.TLS.HandshakeTimeout
-		var err error
 		if one.TLS, err = e.serverConfig(cfg, one.Name, l.TLS); err != nil {
 			errs = append(errs, fmt.Errorf("cannot start listener %q: %w", one.Name, err))
 			continue
@@ -90,11 +91,30 @@ func (e *Engine) listeners(cfg *config.Config) ([]reactor.Listener, error) {
 	return out, errors.Join(errs...)
 }
 
-func listener(cfg *config.Config, name string, l config.Listener) reactor.Listener {
-	return reactor.Listener{
+// listener spells what all kinds of listeners have as the reactor does. Rules
+// and networks have been validated with the configuration.
+func listener(cfg *config.Config, name string, l config.Listener) (reactor.Listener, error) {
+	out := reactor.Listener{
 		Name: name, Addr: l.Bind.AddrPort, MaxConnections: l.MaxConnections,
 		ConnectTimeout: cfg.MQTT.IdleTimeout,
+		MaxConnRate:    reactor.Rate(l.MaxConnRate), MaxConnRatePerSource: reactor.Rate(l.MaxConnRatePerSource),
+		ProxyProtocol: l.ProxyProtocol, ProxyTimeout: l.ProxyProtocolTimeout,
 	}
+	var errs []error
+	for _, text := range l.AccessRules {
+		rule, err := config.ParseAccessRule(text)
+		out.AccessRules = append(out.AccessRules, reactor.AccessRule{Allow: rule.Permission == config.Allow, Network: rule.Network})
+		errs = append(errs, err)
+	}
+	for _, text := range l.ProxyTrustedCIDRs {
+		network, err := config.ParseNetwork(text)
+		out.ProxyTrusted = append(out.ProxyTrusted, network)
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return out, fmt.Errorf("cannot start listener %q: %w", name, err)
+	}
+	return out, nil
 }
 
 // serverConfig loads a listener's certificates.

@@ -23,6 +23,7 @@ type validator struct {
 func (v *validator) run() {
 	v.dataDir()
 	v.listeners()
+	v.admission()
 	v.tls()
 	v.chain()
 	v.anonymous()

@@ -141,3 +141,19 @@ func TestSecretFile(t *testing.T) {
 		}
 	}
 }
+
+func TestParseNetwork(t *testing.T) {
+	for text, want := range map[string]string{
+		"10.1.0.0/16": "10.1.0.0/16", "192.0.2.7": "192.0.2.7/32", "0.0.0.0/0": "0.0.0.0/0", "::/0": "::/0", "2001:db8::1": "2001:db8::1/128",
+		"::ffff:10.0.0.0/104": "10.0.0.0/8", "::ffff:10.0.0.1": "10.0.0.1/32",
+	} {
+		if got, err := ParseNetwork(text); err != nil || got.String() != want {
+			t.Errorf("%q: got %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "all", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0", "fe80::1%eth0", "::1/129", "010.0.0.1"} {
+		if got, err := ParseNetwork(text); err == nil {
+			t.Errorf("%q: got %s, want an error", text, got)
+		}
+	}
+}

@@ -39,6 +39,9 @@ type door struct {
 // newDoor returns the door of a listener, or nil.
 func newDoor(l *Listener) *door {
 	d := &door{rules: l.AccessRules, proxied: l.ProxyProtocol}
+	if len(d.rules) > 0 && d.rules[0] == (AccessRule{Allow: true}) {
+		d.rules = nil // allow all: nothing to look at
+	}
 	if l.ProxyProtocol {
 		d.trusted = l.ProxyTrusted
 	}
