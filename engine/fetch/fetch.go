@@ -91,7 +91,7 @@ func New(o Options) *Client {
 		Transport: &http.Transport{
 			Proxy:                  nil, // see the package comment
 			DialContext:            (&net.Dialer{Timeout: o.Timeout}).DialContext,
-			TLSClientConfig:        &tls.Config{InsecureSkipVerify: o.UnverifiedTLS}, //nolint:gosec // by option, for signed objects
+			TLSClientConfig:        &tls.Config{InsecureSkipVerify: o.UnverifiedTLS},
 			TLSHandshakeTimeout:    o.Timeout,
 			DisableKeepAlives:      true, // sends Connection: close
 			DisableCompression:     true, // MaxBody counts what was sent
