@@ -43,7 +43,7 @@ func noArgs(c *cobra.Command, args []string) error {
 // configSources are the files given with -c, or else what a broker without a
 // file runs with; the environment counts in both.
 func configSources(files []string) config.Sources {
-	src := config.Sources{Files: files, Env: config.Environ()}
+	src := config.Sources{Files: files, Env: config.Environ(), Convert: new(imports).convert}
 	if len(files) == 0 {
 		src.Base = config.Development
 	}
@@ -51,7 +51,7 @@ func configSources(files []string) config.Sources {
 }
 
 func configFilesFlag(c *cobra.Command, files *[]string) {
-	c.Flags().StringArrayVarP(files, "config", "c", nil, "configuration `file` (.yaml, .toml, .json); repeat to layer several")
+	c.Flags().StringArrayVarP(files, "config", "c", nil, "configuration `file` (.yaml, .toml, .json, or .conf of EMQX); repeat to layer several")
 }
 
 func configCheckCommand() *cobra.Command {

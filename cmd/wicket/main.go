@@ -19,6 +19,7 @@ const (
 	exitRuntime = 1
 	exitUsage   = 2
 	exitConfig  = 3
+	exitLosses  = 4 // "wicket import" left keys behind
 )
 
 // usageError is a command line that cannot be understood.
@@ -43,11 +44,14 @@ func run(args []string) int {
 func exitCode(err error) int {
 	var usage usageError
 	var bad config.Errors
+	var losses lossError
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &bad):
 		return exitConfig
+	case errors.As(err, &losses):
+		return exitLosses
 	}
 	return exitRuntime
 }
@@ -67,7 +71,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), certCommand(), configCommand(), passwdCommand(), versionCommand())
+	root.AddCommand(runCommand(), certCommand(), configCommand(), importCommand(), passwdCommand(), versionCommand())
 	return root
 }
 

@@ -52,7 +52,7 @@ development CA, and one user whose password is printed once.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringArrayVarP(&f.files, "config", "c", nil, "configuration `file` (.yaml, .toml, .json); repeat to layer several")
+	flags.StringArrayVarP(&f.files, "config", "c", nil, "configuration `file` (.yaml, .toml, .json, or .conf of EMQX); repeat to layer several")
 	flags.StringArrayVar(&f.listen, "listen", nil, "listen on `URL`, as in tcp://127.0.0.1:1883 or tls://127.0.0.1:8883; repeatable")
 	flags.StringVar(&f.anonymous, "anonymous", "", "clients without credentials: deny, loopback or allow")
 	flags.StringVar(&f.dataDir, "data", "", "data `directory`")
@@ -97,6 +97,8 @@ func (f *runFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var from imports
+	src.Convert = from.convert
 	cfg, report, err := config.Load(src)
 	if err != nil {
 		return err
@@ -105,6 +107,7 @@ func (f *runFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	level.Set(cfg.Log.Level.Slog())
 	log := newLogger(errOut, cfg.Log.Format, &level)
 	collect(cfg.Memory)
+	from.log(log)
 	for _, w := range report.Warnings {
 		log.Warn(w.String())
 	}
@@ -124,6 +127,7 @@ func (f *runFlags) run(ctx context.Context, out, errOut io.Writer) error {
 		}
 	}
 	watcher := config.NewWatcher(src, report, func(cfg *config.Config, report *config.Report, err error) {
+		from.log(log)
 		reload(e, log, cfg, report, err)
 	})
 	return supervise(ctx, e, sig, watcher, log)

@@ -35,9 +35,16 @@ func formatOf(name string) (string, error) {
 		return "yaml", nil
 	case ".toml", ".json":
 		return ext[1:], nil
+	case ".conf", ".hocon":
+		return "conf", nil
 	}
-	return "", errors.New("cannot tell its format: the name must end in .yaml, .yml, .toml or .json")
+	return "", errFormat
 }
+
+var (
+	errFormat    = errors.New("cannot tell its format: the name must end in .yaml, .yml, .toml or .json, or in .conf or .hocon when it is a file of EMQX")
+	errNoConvert = errors.New("files of EMQX (.conf, .hocon) cannot be read here; \"wicket import\" turns them into YAML")
+)
 
 // readFile reads a regular file of bounded size.
 func readFile(name string) ([]byte, error) {

@@ -21,7 +21,7 @@ const delimiter = "\x00"
 // defaults, the files in order, the environment, the overrides. Sections are
 // merged; a list replaces a list.
 type Sources struct {
-	Files []string // .yaml, .yml, .toml or .json
+	Files []string // .yaml, .yml, .toml or .json; see Convert
 
 	// Base is a YAML text that stands in for the files when there are none,
 	// such as [Development]. Its relative paths start at data_dir.
@@ -32,6 +32,20 @@ type Sources struct {
 	Env []string
 
 	Overrides []Override // from the command line
+
+	// Convert turns files that end in .conf or .hocon into YAML; nil means
+	// that there are no such files.
+	Convert func(name string, data []byte) Converted
+}
+
+// Converted is a file of another program as YAML, see [Sources]. What it says
+// is reported at the lines of the file that it was made from.
+type Converted struct {
+	YAML     []byte
+	Origins  []Origin  // of each line of YAML; File and Line
+	Files    []string  // further files that were read: a change of one is a change
+	Problems []Problem // why it cannot be used; then YAML does not count
+	Warnings []Problem
 }
 
 // Override is a value given on the command line.
@@ -49,6 +63,7 @@ type Report struct {
 	named    []string // files that the configuration names
 	stamp    digest   // of their sizes and times, before anybody read them
 	missing  bool     // one of them was not there
+	included []string // files that converted files are made of
 }
 
 // Origin returns where the value of a dotted key came from; it is the zero
@@ -83,12 +98,13 @@ func load(src Sources, read func(string) ([]byte, error)) (*Config, *Report, err
 	v := validator{cfg: cfg, origins: d.origins, problems: d.problems}
 	v.run()
 
-	l.report.Warnings = v.warnings
+	l.report.Warnings = append(l.report.Warnings, v.warnings...)
 	sortProblems(l.report.Warnings)
 	if len(v.problems) > 0 {
 		sortProblems(v.problems)
 		return nil, l.report, Errors(v.problems)
 	}
+	l.report.named = l.report.included
 	for _, n := range namedFiles(cfg) {
 		l.report.named = append(l.report.named, n.name)
 		_, err := os.Stat(n.name)
@@ -123,6 +139,9 @@ func (l *loader) files(src Sources) {
 		var format string
 		if err == nil {
 			format, err = formatOf(name)
+			if format == "conf" && src.Convert == nil {
+				err = errNoConvert
+			}
 		}
 		if err != nil {
 			l.rank++
@@ -130,7 +149,46 @@ func (l *loader) files(src Sources) {
 			l.problems = append(l.problems, Problem{Origin: origin, Text: err.Error()})
 			continue
 		}
+		if format == "conf" {
+			l.converted(src.Convert(name, data), origin)
+			continue
+		}
 		l.document(data, format, origin)
+	}
+}
+
+// converted loads a file of another program by way of the YAML made of it.
+func (l *loader) converted(c Converted, origin Origin) {
+	l.rank++
+	origin.rank = l.rank
+	l.report.included = append(l.report.included, c.Files...)
+	for _, list := range []struct{ to, from *[]Problem }{{&l.problems, &c.Problems}, {&l.report.Warnings, &c.Warnings}} {
+		for _, p := range *list.from {
+			p.Origin.rank = l.rank
+			*list.to = append(*list.to, p)
+		}
+	}
+	if len(c.Problems) > 0 {
+		return
+	}
+	doc := &document{origin: origin, format: "yaml"}
+	if err := l.merged.Load(rawbytes.Provider(c.YAML), doc); err != nil {
+		doc.fail(0, nil, "%v", err)
+	}
+	place := func(line int) Origin {
+		if line < 1 || line > len(c.Origins) || c.Origins[line-1].File == "" {
+			return origin
+		}
+		o := c.Origins[line-1]
+		o.rank = l.rank
+		return o
+	}
+	for _, p := range doc.problems {
+		p.Origin = place(p.Origin.Line)
+		l.problems = append(l.problems, p)
+	}
+	for key, line := range doc.lines {
+		l.report.origins[key] = place(line)
 	}
 }
 
