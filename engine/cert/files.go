@@ -3,9 +3,6 @@ package cert
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -14,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -127,59 +123,6 @@ func insteadOf(data []byte, found map[string]bool) string {
 	return ""
 }
 
-// parseKey returns the private key of a PEM file: PKCS #1, PKCS #8 or SEC 1.
-func parseKey(path string, data []byte) (crypto.Signer, error) {
-	rest := data
-	for {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.HasPrefix(block.Headers["Proc-Type"], "4,ENCRYPTED") {
-			return nil, fmt.Errorf("keyfile %q is encrypted, which is not supported yet; decrypt it with openssl pkey -in FILE -out FILE.plain and protect that by its permissions", path)
-		}
-		var key any
-		var err error
-		switch block.Type {
-		case "PRIVATE KEY":
-			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-		case "RSA PRIVATE KEY":
-			key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-		case "EC PRIVATE KEY":
-			key, err = x509.ParseECPrivateKey(block.Bytes)
-		default:
-			continue // EC PARAMETERS, or the certificate in the same file
-		}
-		if err != nil {
-			return nil, fmt.Errorf("keyfile %q: the private key cannot be parsed", path) // err might quote the key
-		}
-		return usableKey(path, key)
-	}
-	if bytes.Contains(data, []byte("-----BEGIN CERTIFICATE-----")) {
-		return nil, fmt.Errorf("keyfile %q holds no private key but a certificate; are certfile and keyfile exchanged?", path)
-	}
-	return nil, fmt.Errorf("keyfile %q holds no private key in PEM (PKCS#1, PKCS#8 or SEC 1), or a damaged one", path)
-}
-
-// usableKey accepts the keys that crypto/tls can sign with.
-func usableKey(path string, key any) (crypto.Signer, error) {
-	switch k := key.(type) {
-	case *rsa.PrivateKey:
-		if bits := k.N.BitLen(); bits < 1024 {
-			return nil, fmt.Errorf("keyfile %q: an RSA key of %d bits is too short; make one of 2048 bits or more", path, bits)
-		}
-		return k, nil
-	case *ecdsa.PrivateKey:
-		if k.Curve == elliptic.P224() {
-			return nil, fmt.Errorf("keyfile %q: TLS 1.3 has no use for curve P-224; make a key on P-256", path)
-		}
-		return k, nil
-	case ed25519.PrivateKey:
-		return k, nil
-	}
-	return nil, fmt.Errorf("keyfile %q: a key of type %T cannot be used for TLS; make an ECDSA P-256, Ed25519 or RSA key", path, key)
-}
-
 // pair is a server's chain with the key of its first certificate.
 type pair struct {
 	chain    []*x509.Certificate
@@ -201,8 +144,12 @@ func loadPair(f Files, now time.Time) (*pair, error) {
 	if p.chain, err = parseCertificates("certfile", f.Certfile, certs); err != nil {
 		return nil, err
 	}
-	if p.key, err = parseKey(f.Keyfile, keys); err != nil {
+	var encrypted bool
+	if p.key, encrypted, err = parseKey(f.Keyfile, keys, f.Password); err != nil {
 		return nil, err
+	}
+	if f.Password != "" && !encrypted {
+		p.warnings = append(p.warnings, fmt.Sprintf("keyfile %q is not encrypted, so that its password is not used", f.Keyfile))
 	}
 	if err := p.checkOrder(f); err != nil {
 		return nil, err

@@ -124,19 +124,3 @@ func FuzzSubject(f *testing.F) {
 		controlIn(der)
 	})
 }
-
-func FuzzParse(f *testing.F) {
-	leaf := issue(f, "leaf", ed25519Key(), nil, forLocalhost)
-	f.Add([]byte(certPEM(leaf)), []byte(keyPEM(f, leaf.key)))
-	f.Add([]byte("-----BEGIN CERTIFICATE-----\n"), []byte("-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END EC PRIVATE KEY-----\n"))
-	f.Fuzz(func(t *testing.T, certs, key []byte) {
-		if len(certs) > 0 {
-			if cs, err := parseCertificates("certfile", "f", certs); err == nil && len(cs) == 0 {
-				t.Fatal("nothing parsed and no error")
-			}
-		}
-		if k, err := parseKey("f", key); err == nil && k == nil {
-			t.Fatal("no key and no error")
-		}
-	})
-}

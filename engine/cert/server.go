@@ -165,6 +165,9 @@ func load(o Options) (*loaded, error) {
 	if lowest < tls.VersionTLS12 {
 		l.warnings = append(l.warnings, "versions: TLS 1.0 and 1.1 are deprecated (RFC 8996); offer them only to clients that cannot do better")
 	}
+	if err := errors.Join(l.chooseSuites(o.Ciphers), l.chooseGroups(o.Curves), l.chooseProtocols(o.ALPN)); err != nil {
+		return nil, err
+	}
 	if !o.VerifyPeer {
 		return l, nil
 	}
