@@ -116,8 +116,10 @@ func cut(der []byte) (short, tbs []byte, revoked cryptobyte.String, err error) {
 			return nil, nil, nil, errTruncated
 		}
 	}
-	if !skipTime(&tail) || !skipTime(&tail) {
-		return nil, nil, nil, errTruncated
+	for range 2 {
+		if !skipTime(&tail) {
+			return nil, nil, nil, errTruncated
+		}
 	}
 	head = body[:len(body)-len(tail)]
 	if !tail.ReadOptionalASN1(&revoked, nil, asn1.SEQUENCE) {

@@ -154,3 +154,8 @@ func inPEM(ders ...[]byte) (out []byte) {
 	}
 	return out
 }
+
+// pkixExtension is the extension of a certificate with distribution points.
+func pkixExtension(value []byte) pkix.Extension {
+	return pkix.Extension{Id: oidDistributionPoints, Value: value}
+}

@@ -160,12 +160,12 @@ func points(c *x509.Certificate) (out []point, err error) {
 }
 
 func readPoint(all *cryptobyte.String) (p point, ok bool) {
-	var body, name cryptobyte.String
+	var body, name, reasons, issuer cryptobyte.String
 	var named bool
 	if !all.ReadASN1(&body, der.SEQUENCE) ||
 		!body.ReadOptionalASN1(&name, &named, constructed(0)) ||
-		!body.ReadOptionalASN1(nil, &p.someReasons, primitive(1)) ||
-		!body.ReadOptionalASN1(nil, &p.indirect, constructed(2)) ||
+		!body.ReadOptionalASN1(&reasons, &p.someReasons, primitive(1)) ||
+		!body.ReadOptionalASN1(&issuer, &p.indirect, constructed(2)) ||
 		!body.Empty() {
 		return p, false
 	}
