@@ -34,6 +34,7 @@ var order = []string{
 	"engine/broker",
 	"engine/session",
 	"engine/wasm",
+	"engine/wasm/meter",
 	"engine/auth",
 	"engine/password",
 	"engine/password/users",

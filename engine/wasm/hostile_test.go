@@ -17,6 +17,7 @@ import (
 
 	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/mqtt"
+	"github.com/wicketmq/wicket/engine/wasm/meter"
 )
 
 // collecting runs f while the garbage collector runs. Without the engine's
@@ -278,7 +279,7 @@ func TestBreaker(t *testing.T) {
 func TestRestartFails(t *testing.T) {
 	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, Limits: Limits{LoadSlice: 20 * time.Millisecond}})
 	good := p.compiled
-	bad, err := p.runtime.CompileModule(context.Background(), guest(t, "loop_initialize"))
+	bad, err := p.runtime.CompileModule(context.Background(), metered(t, guest(t, "loop_initialize")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +306,7 @@ func TestRestartFails(t *testing.T) {
 func TestCloseDuringStart(t *testing.T) {
 	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, Limits: Limits{LoadSlice: time.Hour}})
 	good := p.compiled
-	bad, err := p.runtime.CompileModule(context.Background(), guest(t, "loop_initialize"))
+	bad, err := p.runtime.CompileModule(context.Background(), metered(t, guest(t, "loop_initialize")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,6 +323,16 @@ func TestCloseDuringStart(t *testing.T) {
 	if err := good.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
+}
+
+// metered returns a module as it is compiled.
+func metered(t testing.TB, binary []byte) []byte {
+	t.Helper()
+	b, err := meter.Rewrite(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // rss returns the resident anonymous memory of the process.

@@ -93,7 +93,7 @@ func (i *instance) instantiate() error {
 	i.out.begin()
 	i.guard.arm(time.Now(), i.p.limits.LoadSlice)
 	mod, err := i.p.runtime.InstantiateModule(i.guard, i.p.compiled, cfg)
-	kept := i.guard.disarm()
+	kept := i.guard.kept()
 	i.mod = mod
 	switch {
 	case !kept:
@@ -165,11 +165,10 @@ func (i *instance) call(f *function, slice time.Duration, args ...uint64) (err e
 	begin := time.Now()
 	i.guard.arm(begin, slice)
 	err = i.invoke(f)
-	kept := i.guard.disarm()
 	took := time.Since(begin)
 	i.p.stats.calls.Add(1)
 	i.p.stats.callTime.Add(int64(took))
-	if !kept {
+	if took >= slice || i.guard.stopped.Load() {
 		return &fault{FaultDeadline, "used up its time slice of " + slice.String() + " in " + f.name}
 	}
 	if err != nil {
@@ -311,7 +310,6 @@ func (i *instance) close() {
 		return
 	}
 	i.closed = true
-	i.guard.disarm()
 	if i.mod != nil {
 		// The error is of a file system, and the guest has none.
 		_ = i.mod.Close(context.Background())

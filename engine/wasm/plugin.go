@@ -18,6 +18,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/wasm/meter"
 )
 
 // Options describe one plugin.
@@ -238,9 +239,10 @@ func (p *Plugin) compileWith(ctx context.Context, m *module, binary []byte, cach
 	cfg := wazero.NewRuntimeConfig().
 		WithCoreFeatures(m.features()).
 		WithMemoryLimitPages(p.limits.MemoryPages).
-		// Without this a looping guest cannot be stopped, and one garbage
-		// collection during the loop freezes the whole process.
-		WithCloseOnContextDone(true)
+		// Guests are stopped by means of their fuel, see meter. The engine's
+		// own way leaves the guest's code in each turn of each loop.
+		WithCloseOnContextDone(false).
+		WithDebugInfoEnabled(false) // it does not fit the rewritten code
 	if cache != nil {
 		cfg = cfg.WithCompilationCache(cache)
 	}
@@ -249,10 +251,17 @@ func (p *Plugin) compileWith(ctx context.Context, m *module, binary []byte, cach
 	if err != nil {
 		return err
 	}
+	if err := linkMeter(ctx, p.runtime); err != nil {
+		return err
+	}
 	if err := m.check(p.name, p.limits, p.features, wasi); err != nil {
 		return refusal{err}
 	}
-	p.compiled, err = p.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, compileWorkers()), binary)
+	metered, err := meter.Rewrite(binary)
+	if err != nil {
+		return refusal{fmt.Errorf("the module %w", err)}
+	}
+	p.compiled, err = p.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, compileWorkers()), metered)
 	if err != nil {
 		return fmt.Errorf("cannot compile the module: %w", err)
 	}

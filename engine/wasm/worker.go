@@ -328,7 +328,7 @@ func (w *worker) startAfter(delay time.Duration) {
 	w.p.wg.Go(func() { // a start may take as long as LoadSlice
 		select {
 		case <-w.p.stop:
-			i.guard.fire()
+			i.guard.stop()
 		case <-begun:
 		}
 	})

@@ -1,0 +1,441 @@
+package meter
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Section ids (WebAssembly 2.0 §5.5.2).
+const (
+	sectionCustom = iota
+	sectionType
+	sectionImport
+	sectionFunction
+	sectionTable
+	sectionMemory
+	sectionGlobal
+	sectionExport
+	sectionStart
+	sectionElement
+	sectionCode
+	sectionData
+	sectionDataCount
+	sections
+)
+
+var sectionNames = [sections]string{"custom", "type", "import", "function", "table", "memory",
+	"global", "export", "start", "element", "code", "data", "data count"}
+
+// sectionOrder is the order in which sections come in a module.
+var sectionOrder = [...]byte{sectionType, sectionImport, sectionFunction, sectionTable, sectionMemory, sectionGlobal,
+	sectionExport, sectionStart, sectionElement, sectionDataCount, sectionCode, sectionData}
+
+// External kinds (WebAssembly 2.0 §5.5.5).
+const (
+	kindFunction = iota
+	kindTable
+	kindMemory
+	kindGlobal
+)
+
+// Value types.
+const (
+	typeI32       = 0x7f
+	typeFuncref   = 0x70
+	typeExternref = 0x6f
+	typeFunction  = 0x60 // form of a function type
+)
+
+// module is an original while it is rewritten: its sections, and what was
+// found in those that have been rewritten already.
+type module struct {
+	sections [sections][]byte // nil when absent
+	customs  [][]byte
+
+	params    []int    // number of parameters, by type
+	imports   []uint32 // types of imported functions
+	functions int      // functions that it defines
+	types     []uint32 // and their types
+	globals   int      // imported ones included
+}
+
+// split reads the sections of a binary. The order is checked here, so that
+// nothing is seen twice or before what it refers to.
+func split(binary []byte) (*module, error) {
+	if len(binary) < 8 || string(binary[:8]) != "\x00asm\x01\x00\x00\x00" {
+		return nil, errMagic
+	}
+	m := &module{}
+	r := reader{b: binary[8:]}
+	next := 0 // what may come, in sectionOrder
+	for r.more() {
+		id := r.byte()
+		body := r.take(r.u32())
+		if r.err != nil {
+			break
+		}
+		if id == sectionCustom {
+			m.customs = append(m.customs, body)
+			continue
+		}
+		for next < len(sectionOrder) && sectionOrder[next] != id {
+			next++
+		}
+		if next == len(sectionOrder) {
+			return nil, fmt.Errorf("has an unknown section %d, or one out of order", id)
+		}
+		next++
+		m.sections[id] = body[:len(body):len(body)]
+	}
+	return m, r.err
+}
+
+func appendSection(b []byte, id byte, body []byte) []byte {
+	b = append(b, id)
+	b = appendU32(b, uint32(len(body)))
+	return append(b, body...)
+}
+
+// rewrite returns the new body of a section, nil for none. It is called in the
+// order of sectionOrder.
+func (m *module) rewrite(id byte) ([]byte, error) {
+	r := &reader{b: m.sections[id]}
+	out := make([]byte, 0, len(r.b)+len(r.b)/2+64)
+	switch present := m.sections[id] != nil; id {
+	case sectionType:
+		out = m.rewriteTypes(r, out, present)
+	case sectionImport:
+		out = m.rewriteImports(r, out, present)
+	case sectionFunction:
+		out = m.rewriteFunctions(r, out, present)
+	case sectionGlobal:
+		out = m.rewriteGlobals(r, out, present)
+	case sectionCode:
+		out = m.rewriteCode(r, out, present)
+	default:
+		if !present {
+			return nil, nil
+		}
+		out = m.rewriteRest(id, r, out)
+	}
+	return out, r.done()
+}
+
+func (m *module) rewriteRest(id byte, r *reader, out []byte) []byte {
+	switch id {
+	case sectionTable:
+		return copyVector(r, out, func(out []byte) []byte { return verbatim(r, out, r.tableType) })
+	case sectionMemory:
+		return copyVector(r, out, func(out []byte) []byte { return verbatim(r, out, r.limits) })
+	case sectionExport:
+		return copyVector(r, out, func(out []byte) []byte { return m.export(r, out) })
+	case sectionStart:
+		return m.function(r, out)
+	case sectionElement:
+		return copyVector(r, out, func(out []byte) []byte { return m.element(r, out) })
+	case sectionData:
+		return copyVector(r, out, func(out []byte) []byte { return m.data(r, out) })
+	default: // data count
+		return appendU32(out, r.u32())
+	}
+}
+
+// copyVector reads a vector and writes it again. item reads an entry and
+// appends what becomes of it.
+func copyVector(r *reader, out []byte, item func([]byte) []byte) []byte {
+	n := r.u32()
+	out = appendU32(out, n)
+	for ; n > 0 && r.err == nil; n-- {
+		out = item(out)
+	}
+	return out
+}
+
+// extend writes a vector again with more entries behind it.
+func extend(r *reader, out []byte, present bool, item func([]byte) []byte, more ...[]byte) []byte {
+	var n uint32
+	if present {
+		n = r.u32()
+	}
+	if n > 1<<32-1-uint32(len(more)) {
+		r.fail(errNumber)
+	}
+	out = appendU32(out, n+uint32(len(more)))
+	for ; n > 0 && r.err == nil; n-- {
+		out = item(out)
+	}
+	for _, entry := range more {
+		out = append(out, entry...)
+	}
+	return out
+}
+
+// verbatim copies what read passes over.
+func verbatim(r *reader, out []byte, read func()) []byte {
+	before := r.b
+	read()
+	return append(out, before[:len(before)-len(r.b)]...)
+}
+
+// newIndex is the index of a function after rewriting. In front of the
+// functions that the module defines there is one more import, and imports are
+// called through functions at the end.
+func (m *module) newIndex(i uint32) uint32 {
+	if i < uint32(len(m.imports)) {
+		return uint32(len(m.imports)+1+m.functions) + i
+	}
+	return i + 1
+}
+
+// function reads the index of a function and appends the new one.
+func (m *module) function(r *reader, out []byte) []byte {
+	return appendU32(out, m.newIndex(r.index("function", len(m.imports)+m.functions)))
+}
+
+// refillType is the type of Refill; it is appended to the others.
+func (m *module) refillType() uint32 { return uint32(len(m.params)) }
+
+func (m *module) rewriteTypes(r *reader, out []byte, present bool) []byte {
+	return extend(r, out, present, func(out []byte) []byte {
+		return verbatim(r, out, func() {
+			if form := r.byte(); form != typeFunction {
+				r.failf("has a type of unsupported form 0x%02x", form)
+			}
+			n := 0
+			r.vector(func() { r.valueType(); n++ })
+			r.vector(r.valueType)
+			m.params = append(m.params, n)
+		})
+	}, []byte{typeFunction, 0, 1, typeI32})
+}
+
+func (m *module) rewriteImports(r *reader, out []byte, present bool) []byte {
+	entry := appendName(nil, Module)
+	entry = appendName(entry, Refill)
+	entry = append(entry, kindFunction)
+	entry = appendU32(entry, m.refillType())
+	return extend(r, out, present, func(out []byte) []byte {
+		return verbatim(r, out, func() { m.importEntry(r) })
+	}, entry)
+}
+
+func (m *module) importEntry(r *reader) {
+	from := r.name()
+	r.name()
+	if string(from) == Module {
+		r.failf("imports from %q, which is the host's own", Module)
+	}
+	switch kind := r.byte(); kind {
+	case kindFunction:
+		m.imports = append(m.imports, r.index("type", len(m.params)))
+	case kindTable:
+		r.tableType()
+	case kindMemory:
+		r.limits()
+	case kindGlobal:
+		r.valueType()
+		r.byte()
+		m.globals++
+	default:
+		r.failf("imports something of unknown kind %d", kind)
+	}
+}
+
+func (m *module) rewriteFunctions(r *reader, out []byte, present bool) []byte {
+	var calls [][]byte // types of the functions that call an import
+	for _, t := range m.imports {
+		calls = append(calls, appendU32(nil, t))
+	}
+	return extend(r, out, present, func(out []byte) []byte {
+		t := r.index("type", len(m.params))
+		m.functions++
+		return appendU32(out, t)
+	}, calls...)
+}
+
+// rewriteGlobals adds the fuel, which is empty at first, and the length of the
+// operation that is being paid for.
+func (m *module) rewriteGlobals(r *reader, out []byte, present bool) []byte {
+	zero := []byte{typeI32, 1, opI32Const, 0, opEnd}
+	return extend(r, out, present, func(out []byte) []byte {
+		out = verbatim(r, out, func() {
+			r.valueType()
+			r.byte()
+		})
+		// A constant may refer to globals before its own.
+		out = m.constant(r, out)
+		m.globals++
+		return out
+	}, zero, zero)
+}
+
+// The globals that Rewrite adds.
+func (m *module) fuel() uint32   { return uint32(m.globals) }
+func (m *module) length() uint32 { return uint32(m.globals) + 1 }
+
+func (m *module) export(r *reader, out []byte) []byte {
+	var kind byte
+	out = verbatim(r, out, func() {
+		r.name()
+		kind = r.byte()
+	})
+	switch kind {
+	case kindFunction:
+		return m.function(r, out)
+	case kindGlobal:
+		return appendU32(out, r.index("global", m.globals))
+	default:
+		return appendU32(out, r.u32())
+	}
+}
+
+// element rewrites a segment of functions for tables (§5.5.12). Bit 0 of its
+// form: not active; bit 1: with a table, or declarative; bit 2: expressions.
+func (m *module) element(r *reader, out []byte) []byte {
+	form := r.u32()
+	if form > 7 {
+		r.failf("has an element segment of unknown form %d", form)
+	}
+	out = appendU32(out, form)
+	if form&1 == 0 {
+		if form&2 != 0 {
+			out = appendU32(out, r.u32())
+		}
+		out = m.constant(r, out)
+	}
+	if form&3 != 0 {
+		out = append(out, r.byte()) // kind or type
+	}
+	if form&4 == 0 {
+		return copyVector(r, out, func(out []byte) []byte { return m.function(r, out) })
+	}
+	return copyVector(r, out, func(out []byte) []byte { return m.constant(r, out) })
+}
+
+func (m *module) data(r *reader, out []byte) []byte {
+	form := r.u32()
+	out = appendU32(out, form)
+	switch form {
+	case 0:
+		out = m.constant(r, out)
+	case 1:
+	case 2:
+		r.zero()
+		out = m.constant(r, append(out, 0))
+	default:
+		r.failf("has a data segment of unknown form %d", form)
+	}
+	return verbatim(r, out, func() { r.name() })
+}
+
+// constant rewrites a constant expression. Which of its instructions are
+// allowed, and how many, is for the engine to say.
+func (m *module) constant(r *reader, out []byte) []byte {
+	for r.err == nil {
+		op := r.byte()
+		out = append(out, op)
+		switch op {
+		case opEnd:
+			return out
+		case opGlobalGet:
+			out = appendU32(out, r.index("global", m.globals))
+		case opRefFunc:
+			out = m.function(r, out)
+		default:
+			out = verbatim(r, out, func() { r.constantImmediate(op) })
+		}
+	}
+	return out
+}
+
+func (r *reader) constantImmediate(op byte) {
+	switch op {
+	case opI32Const:
+		r.skipSigned(5)
+	case opI64Const:
+		r.skipSigned(10)
+	case opF32Const:
+		r.take(4)
+	case opF64Const:
+		r.take(8)
+	case opRefNull:
+		r.refType()
+	case opVector:
+		if sub := r.byte(); sub != vectorConst {
+			r.failf("has a constant with the vector instruction 0x%02x", sub)
+		}
+		r.take(16)
+	default:
+		r.failf("has a constant with the instruction 0x%02x", op)
+	}
+}
+
+func (r *reader) valueType() {
+	switch c := r.byte(); c {
+	case 0x7f, 0x7e, 0x7d, 0x7c, 0x7b, typeFuncref, typeExternref:
+	default:
+		r.failf("uses the unsupported value type 0x%02x", c)
+	}
+}
+
+func (r *reader) refType() {
+	if c := r.byte(); c != typeFuncref && c != typeExternref {
+		r.failf("uses the unsupported reference type 0x%02x", c)
+	}
+}
+
+func (r *reader) tableType() {
+	r.refType()
+	r.limits()
+}
+
+func (r *reader) limits() {
+	switch form := r.byte(); form {
+	case 0:
+		r.u32()
+	case 1:
+		r.u32()
+		r.u32()
+	default:
+		r.failf("uses limits of unsupported form 0x%02x", form)
+	}
+}
+
+func appendName(b []byte, s string) []byte {
+	b = appendU32(b, uint32(len(s)))
+	return append(b, s...)
+}
+
+// nameFunctions is the part of the name section that names functions.
+const nameFunctions = 1
+
+// custom returns a custom section as it is, unless it is that of names: of it
+// the functions' are kept, which the engine prints in a trace, with their new
+// indexes.
+func (m *module) custom(body []byte) []byte {
+	r := &reader{b: body}
+	if string(r.name()) != "name" {
+		return body
+	}
+	out := appendName(make([]byte, 0, len(body)+len(body)/8), "name")
+	for r.more() {
+		id := r.byte()
+		sub := &reader{b: r.take(r.u32())}
+		if r.err != nil || id != nameFunctions {
+			continue // nobody reads the others
+		}
+		names := copyVector(sub, nil, func(out []byte) []byte {
+			i := sub.u32()
+			if i >= uint32(len(m.imports)) {
+				i++
+			}
+			return verbatim(sub, appendU32(out, i), func() { sub.name() })
+		})
+		if sub.done() == nil {
+			out = appendSection(out, id, names)
+		}
+	}
+	return out
+}
+
+var errCounts = errors.New("has not as much code as functions")
