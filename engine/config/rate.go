@@ -43,5 +43,9 @@ func (r Rate) String() string {
 	if r.Count == 0 {
 		return "infinity"
 	}
-	return strconv.Itoa(r.Count) + "/" + strings.TrimPrefix(FormatDuration(r.Per), "1")
+	per := FormatDuration(r.Per)
+	if len(per) == 2 { // 1s, and not 10s
+		per = strings.TrimPrefix(per, "1")
+	}
+	return strconv.Itoa(r.Count) + "/" + per
 }

@@ -333,7 +333,7 @@ func (c *conversion) ciphers(k *key) {
 	}
 	why := "Go does not have " + shorten(strings.Join(gone, ", "))
 	if psk && len(gone) > 0 {
-		why = noPSK
+		why = shorten(strings.Join(gone, ", ")) + ": " + noPSK
 	}
 	if len(gone) > 0 {
 		lost := *k

@@ -194,6 +194,15 @@ func (c *conversion) zoneLimit(k *key) {
 	}
 }
 
+// mountpoint: an empty one is none.
+func (c *conversion) mountpoint(k *key) {
+	if k.val.kind == null || k.val.kind == text && k.val.text == "" {
+		c.Carried++
+		return
+	}
+	c.lose(k, "")
+}
+
 // zoneMountpoint shuts each listener of the zone.
 func (c *conversion) zoneMountpoint(k *key) {
 	for _, l := range c.zones[k.name] {

@@ -151,22 +151,35 @@ var onlyFive = []string{
 	"crl_cache", "retainer", "api_key", "bridges", "connectors", "actions", "sources", "gateway", "telemetry",
 }
 
+// onlyFour are those that 5.x does not have.
+var onlyFour = []string{
+	"listener", "zone", "auth", "acl_nomatch", "acl_deny_action", "acl_file", "allow_anonymous", "enable_acl_cache",
+	"acl_cache_max_size", "acl_cache_ttl", "flapping_detect_policy", "module", "psk", "web", "bridge", "management",
+}
+
 // grammarOf tells the grammar by the content: a file whose every line is
-// key = value is of 4.x, unless it has a key that only 5.x knows.
+// key = value is of 4.x, unless it has a key that only 5.x knows. Keys that
+// both know decide nothing; then quotes, brackets and substitutions do.
 func grammarOf(text []byte) string {
+	four, marks := false, false
 	for line := range bytes.Lines(text) {
 		line := strings.TrimRight(strings.TrimPrefix(string(line), "\ufeff"), "\r\n")
 		if !flatLine.MatchString(line) {
 			return grammar5
 		}
-		word, _, _ := strings.Cut(strings.TrimSpace(line), ".")
-		word, _, _ = strings.Cut(word, "=")
-		if slices.Contains(onlyFive, strings.TrimSpace(word)) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, _, _ := strings.Cut(line, "=")
+		word, _, _ := strings.Cut(strings.TrimSpace(key), ".")
+		if slices.Contains(onlyFive, word) {
 			return grammar5
 		}
-		if _, v, _ := strings.Cut(line, "="); strings.HasPrefix(strings.TrimSpace(v), "{") && !strings.Contains(v, "{{") {
-			return grammar5
-		}
+		four = four || slices.Contains(onlyFour, word)
+		marks = marks || strings.ContainsAny(line, `"[{(`)
 	}
-	return grammar4
+	if four || !marks {
+		return grammar4
+	}
+	return grammar5
 }

@@ -63,7 +63,7 @@ var rules = []rule{
 	{v4: four + ".proxy_protocol", v5: five + ".proxy_protocol", to: ours + ".proxy_protocol", as: asBool},
 	{v4: four + ".proxy_protocol_timeout", v5: five + ".proxy_protocol_timeout", to: ours + ".proxy_protocol_timeout", as: asDuration},
 	{v4: four + ".zone", v5: five + ".zone", each: (*conversion).zone, why: "the identity keys of the zone are carried over for this listener"},
-	{v4: four + ".mountpoint", v5: five + ".mountpoint", why: "there are no mount points yet, and without one clients of this listener would see the topics of others", shuts: listener},
+	{v4: four + ".mountpoint", v5: five + ".mountpoint", each: (*conversion).mountpoint, why: "there are no mount points yet, and without one clients of this listener would see the topics of others", shuts: listener},
 	{v5: five + ".authentication", each: (*conversion).listenerChain, why: "a chain is for all listeners here; configure it under plugins and auth.chain", shuts: listener},
 	{v5: five + ".enable_authn", each: (*conversion).enableAuthn, why: "every listener asks auth.chain here"},
 	{v4: four + ".peer_cert_as_username", to: "plugins.certmap.config.listeners.NAME.peer_cert_as_username", each: (*conversion).identity},

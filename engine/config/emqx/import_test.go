@@ -1,0 +1,120 @@
+package emqx
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/wicketmq/wicket/engine/config"
+)
+
+var update = flag.Bool("update", false, "write golden files and generated pages instead of comparing with them")
+
+// TestImport runs the dialogues of testdata/import: the first file of an
+// archive is imported, beside the others, and what comes out is compared with
+// its last two, "yaml" and "report". The comment may hold "env NAME=VALUE" and
+// "base DIRECTORY".
+func TestImport(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join("testdata", "import", "*.txtar"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no dialogues: %v", err)
+	}
+	for _, name := range names {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			name, err := filepath.Abs(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			archive, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := len(archive.Files) - 2
+			if n < 1 || archive.Files[n].Name != "yaml" || archive.Files[n+1].Name != "report" {
+				t.Fatal("the last two files must be called yaml and report")
+			}
+			yaml, report := dialogue(t, archive)
+			if *update {
+				archive.Files[n].Data, archive.Files[n+1].Data = []byte(yaml), []byte(report)
+				if err := os.WriteFile(name, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			for i, got := range []string{yaml, report} {
+				if want := archive.Files[n+i]; string(want.Data) != got {
+					t.Errorf("%s:\n%s\nwant:\n%s", want.Name, got, want.Data)
+				}
+			}
+		})
+	}
+}
+
+// dialogue imports the first file of an archive in a directory of its own.
+func dialogue(t *testing.T, archive *txtar.Archive) (yaml, report string) {
+	t.Chdir(t.TempDir())
+	for _, f := range archive.Files[:len(archive.Files)-2] {
+		if err := os.MkdirAll(filepath.Dir(f.Name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(f.Name, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := map[string]string{}
+	o := Options{Base: ".", Getenv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
+	for line := range strings.Lines(string(archive.Comment)) {
+		verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch verb {
+		case "env":
+			name, value, _ := strings.Cut(rest, "=")
+			env[name] = value
+		case "base":
+			o.Base = rest
+		case "", "#":
+		default:
+			t.Fatalf("unknown directive %q", line)
+		}
+	}
+	first := archive.Files[0]
+	r := Import(first.Name, first.Data, o)
+	if len(r.Errors) == 0 {
+		yaml = string(r.YAML)
+		loads(t, r)
+	}
+	return yaml, told(r)
+}
+
+// loads checks that the YAML is a configuration, with a place for each line.
+func loads(t *testing.T, r *Result) {
+	t.Helper()
+	if err := os.WriteFile("wicket.yaml", r.YAML, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := config.Load(config.Sources{Files: []string{"wicket.yaml"}}); err != nil {
+		t.Errorf("the YAML is not good: %v\n%s", err, r.YAML)
+	}
+	if n := strings.Count(string(r.YAML), "\n"); n != len(r.Lines) {
+		t.Errorf("%d lines of YAML, %d places", n, len(r.Lines))
+	}
+}
+
+// told is the report as a text.
+func told(r *Result) string {
+	var b strings.Builder
+	for _, list := range []struct {
+		kind string
+		of   []Finding
+	}{{"error", r.Errors}, {"shut", r.Closed}, {"lost", r.Lost}, {"note", r.Notes}} {
+		for _, f := range list.of {
+			fmt.Fprintf(&b, "%s: %s\n", list.kind, f)
+		}
+	}
+	fmt.Fprintf(&b, "%s: %d carried over, %d lost\n", r.Grammar, r.Carried, r.Count())
+	return b.String()
+}
