@@ -15,7 +15,9 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/wicketmq/wicket/engine/alarm"
 	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/broker"
 	"github.com/wicketmq/wicket/engine/config"
@@ -38,12 +40,15 @@ type Engine struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	cfg     *config.Config
+	alarms  *alarm.Registry
 	bundles bundles
+	revoked *revocation
 	gate    atomic.Pointer[auth.Gate]
 	host    *wasm.Host // what all plugins share
 	plugins plugins    // those of the gate in use
 	broker  *broker.Broker
 	reactor *reactor.Reactor
+	serving atomic.Bool // the reactor is there
 
 	life     context.Context // ends when nobody is left to wait for an answer
 	end      context.CancelFunc
@@ -61,12 +66,17 @@ func Start(o Options) (*Engine, error) {
 	}
 	e := &Engine{log: o.Log, level: o.Level, cfg: o.Config}
 	e.life, e.end = context.WithCancel(context.Background())
+	e.alarms = alarm.New(o.Log, time.Now)
+	e.revoked = newRevocation(o.Config.CRLCache, o.Log, e.alarms, e.rejudge)
+	e.bundles.revocation = e.revoked.checker
 	var err error
 	if e.host, err = newHost(o.Config, o.Log); err != nil {
+		e.revoked.close()
 		return nil, err
 	}
 	if err = e.start(o); err != nil {
 		e.closePlugins()
+		e.revoked.close()
 		return nil, err
 	}
 	e.announce()
@@ -75,9 +85,14 @@ func Start(o Options) (*Engine, error) {
 
 func (e *Engine) start(o Options) error {
 	listeners, listenersErr := e.listeners(o.Config)
+	e.revoked.settle(listenersErr == nil)
+	staple, stapleErr := e.revoked.staples(o.Config, e.bundles.open)
 	gate, loaded, err := e.loadGate(o.Config)
 	e.plugins = loaded
-	if err = errors.Join(listenersErr, err); err != nil {
+	if err = errors.Join(listenersErr, stapleErr, err); err != nil {
+		return err
+	}
+	if err := staple(); err != nil {
 		return err
 	}
 	e.gate.Store(gate)
@@ -87,7 +102,19 @@ func (e *Engine) start(o Options) error {
 		Listeners: listeners, Loops: loops, Broker: e.broker,
 		Pool: tlsio.NewPool(0, max(1, loops-1)), Log: o.Log, // one processor stays for those who are in
 	})
+	e.serving.Store(err == nil)
 	return err
+}
+
+// rejudge asks about every connected client whether its certificate is still
+// good, on listeners that want it so. Any goroutine calls it.
+func (e *Engine) rejudge() {
+	if !e.serving.Load() {
+		return
+	}
+	for _, l := range e.reactor.Stats() {
+		e.reactor.Rejudge(l.Name)
+	}
 }
 
 // loops is the number of event loops.
@@ -115,11 +142,18 @@ func (e *Engine) Reload(cfg *config.Config) error {
 		return err
 	}
 	swap, err := e.bundles.prepare(cfg)
+	staple, stapleErr := e.revoked.staples(cfg, e.bundles.open)
+	err = errors.Join(err, stapleErr)
+	e.revoked.settle(err == nil)
 	if err != nil {
 		loaded.close(e.life, e.plugins)
 		return err
 	}
 	swap()
+	e.rejudge()
+	if err := staple(); err != nil {
+		e.log.Error("cannot change OCSP stapling, which goes on as before", "error", err)
+	}
 	before, old := e.gate.Swap(gate), e.plugins
 	e.plugins = loaded
 	e.retiring.Go(func() { e.retire(before, old, loaded) })
@@ -162,6 +196,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	defer cancel()
 	e.reactor.Stop(ctx)
 	e.closePlugins()
+	e.revoked.close()
 	e.log.Info("stopped")
 	return e.reactor.Err()
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wicketmq/wicket/engine/auth"
@@ -21,9 +22,9 @@ import (
 type bundles struct {
 	open map[string]*cert.Bundle // by listener
 
-	// revocation makes what judges a listener's clients; nil, or a nil result,
-	// for nothing. It is asked at the start and at each reload.
-	revocation func(config.TLS) cert.Revocation
+	// revocation makes what judges a listener's clients; a nil result is for
+	// nothing. It is asked at the start and at each reload.
+	revocation func(config.TLS) (cert.Revocation, error)
 }
 
 // prepare loads the material that a configuration names for the listeners in
@@ -57,11 +58,14 @@ func (b bundles) prepare(cfg *config.Config) (swap func(), err error) {
 // options are what certOptions says, with who judges revocation.
 func (b bundles) options(cfg *config.Config, t config.TLS) (cert.Options, error) {
 	o, err := certOptions(cfg, t)
-	if b.revocation != nil && o.VerifyPeer {
-		o.Revocation = b.revocation(t)
+	if err == nil && o.VerifyPeer {
+		o.Revocation, err = b.revocation(t)
 	}
 	return o, err
 }
+
+// tlsName is the name of a TLS listener in the configuration.
+func tlsName(listener string) string { return strings.TrimPrefix(listener, "tls:") }
 
 // listeners prepares every enabled listener, sorted by transport and name.
 func (e *Engine) listeners(cfg *config.Config) ([]reactor.Listener, error) {
@@ -86,6 +90,10 @@ func (e *Engine) listeners(cfg *config.Config) ([]reactor.Listener, error) {
 			errs = append(errs, fmt.Errorf("cannot start listener %q: %w", one.Name, err))
 			continue
 		}
+		if l.TLS.OnRevoked == config.LapseDisconnect {
+			one.Judge = e.bundles.open[one.Name].Judge
+		}
+		one.ExpireClients = l.TLS.OnCertExpiry == config.LapseDisconnect
 		out = append(out, one)
 	}
 	return out, errors.Join(errs...)

@@ -28,8 +28,8 @@ type TLS struct {
 	OCSPCheck      bool       `key:"enable_ocsp_check" default:"false" doc:"Whether the responder that a client certificate names is asked about it. Needs verify_peer."`
 	CRLStale       Permission `key:"crl_stale" default:"deny" doc:"What becomes of a client when its revocation list is past nextUpdate and no newer one can be had."`
 	CRLUnavailable Permission `key:"crl_unavailable" default:"deny" doc:"What becomes of a client when its revocation cannot be learned: no list, no responder, no answer in time. Admissions by allow are counted."`
-	OnRevoked      OnLapse    `key:"on_revoked" default:"keep" doc:"What becomes of a connected client when a fresh list revokes its certificate, or when its authority is taken out of cacertfile: keep or disconnect (0x87)."`
-	OnCertExpiry   OnLapse    `key:"on_cert_expiry" default:"keep" doc:"What becomes of a connected client when its certificate expires: keep or disconnect (0x87)."`
+	OnRevoked      OnLapse    `key:"on_revoked" default:"keep" reload:"restart" doc:"What becomes of a connected client when a fresh list revokes its certificate, or when its authority is taken out of cacertfile: keep or disconnect (0x87)."`
+	OnCertExpiry   OnLapse    `key:"on_cert_expiry" default:"keep" reload:"restart" doc:"What becomes of a connected client when its certificate expires: keep or disconnect (0x87)."`
 	OCSP           OCSP       `key:"ocsp" doc:"Proof that the server's own certificate is not revoked, sent along with it to clients that ask (OCSP stapling)."`
 
 	HonorCipherOrder    bool   `key:"honor_cipher_order" default:"true" doc:"For files that come from EMQX. Go orders the suites by itself, so false is answered with a warning."`
