@@ -1,6 +1,7 @@
 package cert
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -131,6 +132,12 @@ func files(t testing.TB, chain, key, authorities string) Files {
 // handshake and of a read after it, where an alert of TLS 1.3 arrives.
 func shake(t testing.TB, server, client *tls.Config) (state tls.ConnectionState, serverErr, clientErr error) {
 	t.Helper()
+	return shakeIn(context.Background(), t, server, client)
+}
+
+// shakeIn is shake with a context for the server's handshake.
+func shakeIn(ctx context.Context, t testing.TB, server, client *tls.Config) (state tls.ConnectionState, serverErr, clientErr error) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +154,7 @@ func shake(t testing.TB, server, client *tls.Config) (state tls.ConnectionState,
 		defer c.Close()
 		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
 		s := tls.Server(c, server)
-		if serverErr = s.Handshake(); serverErr == nil {
+		if serverErr = s.HandshakeContext(ctx); serverErr == nil {
 			state = s.ConnectionState()
 			_, _ = s.Write([]byte("x"))
 			return

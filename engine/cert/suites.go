@@ -131,6 +131,15 @@ func whyNot(name string) string {
 	return "it is not in Go: use a suite with ECDHE and GCM"
 }
 
+// SuiteProblem says why a cipher suite, by its OpenSSL or IANA name, cannot be
+// used, or nothing when it can.
+func SuiteProblem(name string) string {
+	if findSuite(name) != nil {
+		return ""
+	}
+	return whyNot(name)
+}
+
 // selectors are the commonest of OpenSSL's words for sets of suites.
 var selectors = []string{"HIGH", "MEDIUM", "LOW", "ALL", "DEFAULT", "COMPLEMENTOFALL", "COMPLEMENTOFDEFAULT", "ECDHE", "ECDSA", "AESGCM", "CHACHA20", "TLSV1.2"}
 

@@ -145,22 +145,22 @@ func TestCurvesAndProtocols(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		o      Options
-		client tls.Config
+		client *tls.Config
 		err    string // of the configuration
 		reason Reason
 		check  func(tls.ConnectionState) bool
 	}{
-		{"hybrid first", Options{Curves: []string{"X25519", "X25519MLKEM768"}}, tls.Config{}, "", "", func(s tls.ConnectionState) bool { return s.CurveID == tls.X25519MLKEM768 }},
-		{"OpenSSL's name", Options{Curves: []string{"prime256v1"}}, tls.Config{}, "", "", func(s tls.ConnectionState) bool { return s.CurveID == tls.CurveP256 }},
-		{"none in common", Options{Curves: []string{"P-384"}}, tls.Config{CurvePreferences: []tls.CurveID{tls.X25519}}, "", ReasonCipher, nil},
-		{"unknown", Options{Curves: []string{"P-256K"}}, tls.Config{}, `"P-256K" is not known; the names are X25519MLKEM768`, "", nil},
-		{"hybrid alone", Options{Curves: []string{"X25519MLKEM768"}}, tls.Config{}, "add X25519 and P-256", "", nil},
-		{"hybrid alone in 1.3", Options{Curves: []string{"X25519MLKEM768"}, Versions: []string{"tlsv1.3"}}, tls.Config{}, "", "", nil},
-		{"mqtt", Options{ALPN: []string{"mqtt"}}, tls.Config{NextProtos: []string{"x", "mqtt"}}, "", "", func(s tls.ConnectionState) bool { return s.NegotiatedProtocol == "mqtt" }},
-		{"no protocol asked for", Options{ALPN: []string{"mqtt"}}, tls.Config{}, "", "", nil},
-		{"protocols ignored", Options{}, tls.Config{NextProtos: []string{"h2"}}, "", "", func(s tls.ConnectionState) bool { return s.NegotiatedProtocol == "" }},
-		{"another protocol", Options{ALPN: []string{"mqtt"}}, tls.Config{NextProtos: []string{"h2"}}, "", ReasonALPN, nil},
-		{"empty protocol", Options{ALPN: []string{""}}, tls.Config{}, "1 to 255", "", nil},
+		{"hybrid first", Options{Curves: []string{"X25519", "X25519MLKEM768"}}, &tls.Config{}, "", "", func(s tls.ConnectionState) bool { return s.CurveID == tls.X25519MLKEM768 }},
+		{"OpenSSL's name", Options{Curves: []string{"prime256v1"}}, &tls.Config{}, "", "", func(s tls.ConnectionState) bool { return s.CurveID == tls.CurveP256 }},
+		{"none in common", Options{Curves: []string{"P-384"}}, &tls.Config{CurvePreferences: []tls.CurveID{tls.X25519}}, "", ReasonCipher, nil},
+		{"unknown", Options{Curves: []string{"P-256K"}}, &tls.Config{}, `"P-256K" is not known; the names are X25519MLKEM768`, "", nil},
+		{"hybrid alone", Options{Curves: []string{"X25519MLKEM768"}}, &tls.Config{}, "add X25519 and P-256", "", nil},
+		{"hybrid alone in 1.3", Options{Curves: []string{"X25519MLKEM768"}, Versions: []string{"tlsv1.3"}}, &tls.Config{}, "", "", nil},
+		{"mqtt", Options{ALPN: []string{"mqtt"}}, &tls.Config{NextProtos: []string{"x", "mqtt"}}, "", "", func(s tls.ConnectionState) bool { return s.NegotiatedProtocol == "mqtt" }},
+		{"no protocol asked for", Options{ALPN: []string{"mqtt"}}, &tls.Config{}, "", "", nil},
+		{"protocols ignored", Options{}, &tls.Config{NextProtos: []string{"h2"}}, "", "", func(s tls.ConnectionState) bool { return s.NegotiatedProtocol == "" }},
+		{"another protocol", Options{ALPN: []string{"mqtt"}}, &tls.Config{NextProtos: []string{"h2"}}, "", ReasonALPN, nil},
+		{"empty protocol", Options{ALPN: []string{""}}, &tls.Config{}, "1 to 255", "", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.o.Files = f
@@ -172,7 +172,7 @@ func TestCurvesAndProtocols(t *testing.T) {
 				return
 			}
 			tt.client.InsecureSkipVerify = true
-			state, serverErr, _ := shake(t, cfg, &tt.client)
+			state, serverErr, _ := shake(t, cfg, tt.client)
 			if Classify(serverErr) != tt.reason {
 				t.Errorf("%v, want %q", serverErr, tt.reason)
 			}
