@@ -30,3 +30,19 @@ func (l *kick) open(s *Shard) {
 		c.disconnect(l.reason, "kicked")
 	}
 }
+
+// Disconnect ends the connection for a reason that the link has found. A client
+// that is connected is told it by DISCONNECT, one that waits for its CONNACK by
+// that (both in MQTT 5.0; MQTT 3.x knows the second only), and a will is
+// published. It is called on the client's loop.
+func (c *Client) Disconnect(reason mqtt.Reason, word string) {
+	if c.shard == nil || c.state == closed {
+		return
+	}
+	defer c.guard("disconnect")
+	if c.state == joining {
+		c.refuse(reason, "", word)
+		return
+	}
+	c.disconnect(reason, word)
+}

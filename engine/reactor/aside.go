@@ -12,6 +12,7 @@ import (
 type aside struct {
 	peer netip.AddrPort // the client's address by the PROXY header; invalid without one
 	told *auth.Proxy    // what else the header told; taken at CONNECT
+	kept *kept          // the certificate, where it may have to be judged again
 }
 
 // setAside returns the connection's aside, made when it is missing.

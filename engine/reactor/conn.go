@@ -223,6 +223,9 @@ func (c *conn) Arm(at wheel.Tick) {
 }
 
 func (c *conn) arm(at wheel.Tick) {
+	if a := c.aside; a != nil && a.kept != nil {
+		at = a.kept.look(c.loop, at)
+	}
 	if at == 0 {
 		c.loop.wheel.Disarm(&c.timer)
 		return
@@ -244,6 +247,9 @@ func (c *conn) Close(reason string) {
 // Expire implements wheel.Expirer.
 func (c *conn) Expire(now wheel.Tick) {
 	defer c.recovered()
+	if c.lapsed(now) {
+		return
+	}
 	switch c.stage {
 	case introducing:
 		c.proxyTimeout()

@@ -46,8 +46,9 @@ func (c *conn) send(records []byte) error { return c.gc.AsyncWrite(records, nil)
 func (c *conn) startHandshake() {
 	c.flags |= isRunning
 	peer := c.Peer() // which gnet forgets when the peer goes away
+	round := c.ln.court.round.Load()
 	err := c.loop.r.opts.Pool.Start(c.tls, c.cutoff(), func(err error) {
-		c.loop.post(func() { c.handshaken(peer, err) })
+		c.loop.post(func() { c.handshaken(peer, round, err) })
 	})
 	if err != nil {
 		c.flags &^= isRunning
@@ -68,7 +69,7 @@ func (c *conn) cutoff() time.Time {
 
 // handshaken is the worker's answer, on the loop. When the peer has gone
 // meanwhile, it tells why: an alert is often the last thing before the end.
-func (c *conn) handshaken(peer netip.AddrPort, err error) {
+func (c *conn) handshaken(peer netip.AddrPort, round uint64, err error) {
 	c.flags &^= isRunning
 	if c.has(isClosing) {
 		return // the reason is known
@@ -88,6 +89,7 @@ func (c *conn) handshaken(peer netip.AddrPort, err error) {
 		return
 	}
 	c.ln.counts.handshake.Add(1)
+	c.keepPath(round)
 	c.established()
 	c.read() // CONNECT may have come glued to Finished
 }
@@ -125,7 +127,7 @@ func (c *conn) logRefused(peer netip.AddrPort, reason cert.Reason, err error) {
 		attrs = append(attrs, "lines_skipped", skipped)
 	}
 	level := slog.LevelInfo
-	if reason == cert.ReasonNotTLS { // scanners and misdirected clients (TLS-29)
+	if reason == cert.ReasonNotTLS && !isProxyHeader(err) { // scanners and misdirected clients (TLS-29)
 		level = slog.LevelDebug
 	}
 	c.loop.r.log.Log(context.Background(), level, "TLS handshake refused", attrs...)

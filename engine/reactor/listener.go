@@ -41,12 +41,16 @@ type Listener struct {
 	ProxyTimeout  time.Duration
 	ProxyTrusted  []netip.Prefix
 
-	// Judge says whether a client that is connected may stay, by the verified
-	// path of its certificate, leaf first; its error disconnects the client.
-	// It is asked after [Reactor.Rejudge], on a goroutine of its own, and must
-	// ask nobody else. With nil, clients stay whatever happens; otherwise each
-	// connection with a client certificate keeps the leaf's DER (CERT-12).
+	// Judge says whether a client that is connected may stay, by the path of
+	// its certificate, leaf first and anchor last; its error disconnects the
+	// client. It is asked after [Reactor.Rejudge], on a goroutine of its own.
+	// With nil, clients stay whatever happens; otherwise each connection with a
+	// client certificate keeps the leaf's DER (CERT-12).
 	Judge func(path []*x509.Certificate) error
+
+	// Path says by which path a client is let in, on its loop; nil takes the
+	// first that crypto/tls has found.
+	Path func(tls.ConnectionState) ([]*x509.Certificate, error)
 
 	// ExpireClients disconnects a client when its certificate expires. It
 	// keeps the DER, too.
@@ -64,12 +68,14 @@ func (l *Listener) Transport() string {
 // listener is a bound Listener with its counters.
 type listener struct {
 	Listener
-	info   broker.Info
-	open   atomic.Int64 // connections now
-	door   *door        // nil when nobody is turned away
-	slow   throttle     // log lines about refused handshakes and PROXY headers
-	turned throttle     // log lines about connections turned away
-	counts *counts
+	info      broker.Info
+	open      atomic.Int64 // connections now
+	door      *door        // nil when nobody is turned away
+	slow      throttle     // log lines about refused handshakes and PROXY headers
+	turned    throttle     // log lines about connections turned away
+	court     court        // judges connected clients again
+	ejections throttle     // log lines about those that it refused
+	counts    *counts
 }
 
 // resolve fixes the port of a listener that asked for any, and fails when

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wicketmq/wicket/engine/proxy"
+	"github.com/wicketmq/wicket/engine/transport/tlsio"
 )
 
 // readProxy reads the PROXY header where it lies, and hands what is behind it
@@ -85,6 +86,13 @@ func (c *conn) hintProxy() {
 		c.loop.r.log.Warn("this looks like a PROXY header: set listeners."+c.ln.configKey()+".proxy_protocol: true",
 			"listener", c.ln.Name, "peer", c.Peer())
 	}
+}
+
+// isProxyHeader reports whether a handshake has failed for a header in front of
+// it, of which the operator should know.
+func isProxyHeader(err error) bool {
+	e, ok := errors.AsType[*tlsio.NotTLS](err)
+	return ok && e.Found == "PROXY header"
 }
 
 // turnAway accounts for a connection closed before TLS and MQTT: an exact

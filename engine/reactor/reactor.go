@@ -93,7 +93,8 @@ func (r *Reactor) bind() error {
 		}
 	}()
 	for i := range r.opts.Listeners {
-		l := &listener{Listener: r.opts.Listeners[i], counts: &counts{refused: newReasonCounts()}}
+		l := &listener{Listener: r.opts.Listeners[i], counts: newCounts()}
+		l.door = newDoor(&l.Listener)
 		l.info.Listener, l.info.Transport = l.Name, l.Transport()
 		probe, err := l.resolve()
 		if err != nil {
