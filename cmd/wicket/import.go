@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -151,7 +152,11 @@ func (i *imports) convert(name string, data []byte) config.Converted {
 // log says once for each load what was imported.
 func (i *imports) log(log *slog.Logger) {
 	for _, f := range i.seen {
-		log.Warn("configuration imported from EMQX", "file", f.file, "carried_over", f.carried,
+		level := slog.LevelInfo
+		if f.lost > 0 {
+			level = slog.LevelWarn
+		}
+		log.Log(context.Background(), level, "configuration imported from EMQX", "file", f.file, "carried_over", f.carried,
 			"not_carried_over", f.lost, "report", "wicket import "+f.file)
 	}
 	i.seen = nil

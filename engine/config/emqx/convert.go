@@ -1,7 +1,6 @@
 package emqx
 
 import (
-	"crypto/tls"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wicketmq/wicket/engine/cert"
 	"github.com/wicketmq/wicket/engine/config"
 )
 
@@ -287,31 +287,7 @@ func asLogLevel(_ *conversion, v *value) outcome {
 	return outcome{value: level}
 }
 
-// suites are the cipher suites of Go by their OpenSSL and IANA names.
-var suites = func() map[string]bool {
-	known := map[string]bool{}
-	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-		known[s.Name] = true
-		known[openssl(s.Name)] = true
-	}
-	return known
-}()
-
-// openssl is the OpenSSL name of a suite; those of TLS 1.3 have only one.
-func openssl(iana string) string {
-	kx, rest, ok := strings.Cut(strings.TrimPrefix(iana, "TLS_"), "_WITH_")
-	if !ok {
-		return iana
-	}
-	rest = strings.NewReplacer("AES_128", "AES128", "AES_256", "AES256", "3DES_EDE_CBC", "DES-CBC3", "RC4_128", "RC4",
-		"CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305", "_CBC", "", "_", "-").Replace(rest)
-	if kx == "RSA" {
-		return rest
-	}
-	return strings.ReplaceAll(kx, "_", "-") + "-" + rest
-}
-
-// ciphers carries the suites over that Go has. A list of which nothing is left
+// ciphers carries the suites over that can be had. A list of which nothing is left
 // shuts the listener: its clients were to have those and no others.
 func (c *conversion) ciphers(k *key) {
 	list, o := texts(k.val)
@@ -320,20 +296,14 @@ func (c *conversion) ciphers(k *key) {
 		return
 	}
 	var kept, gone []string
-	psk := true
 	for _, s := range list {
 		for name := range strings.SplitSeq(s, ":") {
-			if suites[name] {
-				kept = append(kept, name)
+			if why := cert.SuiteProblem(name); why != "" {
+				gone = append(gone, fmt.Sprintf("%s (%s)", shorten(name), why))
 				continue
 			}
-			gone = append(gone, name)
-			psk = psk && strings.Contains(name, "PSK")
+			kept = append(kept, name)
 		}
-	}
-	why := "Go does not have " + shorten(strings.Join(gone, ", "))
-	if psk && len(gone) > 0 {
-		why = shorten(strings.Join(gone, ", ")) + ": " + noPSK
 	}
 	if len(gone) > 0 {
 		lost := *k
@@ -342,7 +312,7 @@ func (c *conversion) ciphers(k *key) {
 		if len(kept) == 0 {
 			lost.rule = &rule{shuts: listener}
 		}
-		c.lose(&lost, why)
+		c.lose(&lost, fmt.Sprintf("%d of %d: %s", len(gone), len(gone)+len(kept), strings.Join(gone, ", ")))
 	}
 	if len(kept) > 0 {
 		c.write(k, k.fill(k.rule.to), kept)
