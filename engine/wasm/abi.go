@@ -5,7 +5,7 @@ import "github.com/wicketmq/wicket/engine/auth"
 // Versions of the ABI that this host speaks.
 const (
 	abiMajor = 1
-	abiMinor = 0
+	abiMinor = 1
 )
 
 // Names of the import modules a guest may use.

@@ -1,15 +1,18 @@
 package wasm
 
 import (
+	"crypto/md5"
 	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/base64"
 	"encoding/hex"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/cert"
 )
 
 // certField selects a field of the client's certificate in cert_field.
@@ -32,22 +35,32 @@ const (
 	certDER
 	certOrganization
 	certOrganizationalUnit
+	certMD5
+	certPEM
+	certCommonNames
+	certExtKeyUsage
 )
 
 var (
-	oidCommonName         = asn1.ObjectIdentifier{2, 5, 4, 3}
 	oidOrganization       = asn1.ObjectIdentifier{2, 5, 4, 10}
 	oidOrganizationalUnit = asn1.ObjectIdentifier{2, 5, 4, 11}
+	oidExtKeyUsage        = asn1.ObjectIdentifier{2, 5, 29, 37}
 )
 
 // certValue returns one field of the client's certificate. Of a certificate
 // that was not verified only the DER and the hashes are given: they name a key
-// the client has proved to hold, while the names in it are its own claim.
-func certValue(t *auth.TLS, field certField, index int32) (string, bool) {
-	if t == nil || len(t.Chain) == 0 || index < 0 {
+// the client has proved to hold, while the names in it are its own claim. A
+// client whose certificate a trusted proxy has verified has a common name and
+// nothing else, which is its subject too (spec MAP-07).
+func certValue(r *auth.Request, field certField, index int32) (string, bool) {
+	if index < 0 {
 		return "", false
 	}
 	i := int(index)
+	t := r.Handshake()
+	if t == nil || len(t.Chain) == 0 {
+		return proxyValue(r.Proxy, field, i)
+	}
 	leaf := t.Chain[0]
 	switch field {
 	case certDER:
@@ -66,26 +79,63 @@ func certValue(t *auth.TLS, field certField, index int32) (string, bool) {
 	return verifiedValue(leaf, field, i)
 }
 
+// proxyValue is certValue of a certificate that only a proxy has seen.
+func proxyValue(p *auth.Proxy, field certField, i int) (string, bool) {
+	if p == nil {
+		return "", false
+	}
+	switch field {
+	case certSubject, certCommonName, certCommonNames:
+		return single(i, p.CommonName)
+	}
+	return "", false
+}
+
 func verifiedValue(c *x509.Certificate, field certField, i int) (string, bool) {
 	switch field {
 	case certSubject:
-		return single(i, distinguishedName(c.RawSubject))
+		return single(i, cert.Subject(c.RawSubject))
 	case certIssuer:
-		return single(i, distinguishedName(c.RawIssuer))
+		return single(i, cert.Subject(c.RawIssuer))
 	case certCommonName:
-		return commonName(c, i)
+		return nth(cert.CommonNames(c.RawSubject), i)
+	case certCommonNames:
+		return single(i, strings.Join(cert.CommonNames(c.RawSubject), ","))
 	case certOrganization:
 		return attribute(c, oidOrganization, i)
 	case certOrganizationalUnit:
 		return attribute(c, oidOrganizationalUnit, i)
 	case certSerial:
-		return single(i, serialNumber(c))
+		return single(i, cert.Serial(c))
 	case certNotBefore:
 		return single(i, strconv.FormatInt(c.NotBefore.Unix(), 10))
 	case certNotAfter:
 		return single(i, strconv.FormatInt(c.NotAfter.Unix(), 10))
+	case certMD5:
+		sum := md5.Sum(c.Raw)
+		return single(i, hex.EncodeToString(sum[:]))
+	case certPEM:
+		return single(i, base64.StdEncoding.EncodeToString(c.Raw))
+	case certExtKeyUsage:
+		return nth(extKeyUsage(c), i)
 	}
 	return alternativeName(c, field, i)
+}
+
+// extKeyUsage returns the key purposes of a certificate as dotted OIDs, in its
+// order (RFC 5280 section 4.2.1.12).
+func extKeyUsage(c *x509.Certificate) []string {
+	var purposes []asn1.ObjectIdentifier
+	for _, e := range c.Extensions {
+		if e.Id.Equal(oidExtKeyUsage) {
+			_, _ = asn1.Unmarshal(e.Value, &purposes) // crypto/x509 has parsed it
+		}
+	}
+	texts := make([]string, len(purposes))
+	for i, p := range purposes {
+		texts[i] = p.String()
+	}
+	return texts
 }
 
 func alternativeName(c *x509.Certificate, field certField, i int) (string, bool) {
@@ -107,10 +157,12 @@ func single(index int, value string) (string, bool) {
 	return value, index == 0 && value != ""
 }
 
-// commonName returns the n-th CN of the subject, in the order of the
-// certificate.
-func commonName(c *x509.Certificate, n int) (string, bool) {
-	return attribute(c, oidCommonName, n)
+// nth answers a field that has several values.
+func nth(values []string, n int) (string, bool) {
+	if n >= len(values) {
+		return "", false
+	}
+	return values[n], true
 }
 
 func attribute(c *x509.Certificate, oid asn1.ObjectIdentifier, n int) (string, bool) {
@@ -127,25 +179,9 @@ func attribute(c *x509.Certificate, oid asn1.ObjectIdentifier, n int) (string, b
 	return "", false
 }
 
-// distinguishedName writes a DER name as text (RFC 4514), most specific first.
-func distinguishedName(raw []byte) string {
-	var name pkix.RDNSequence
-	if rest, err := asn1.Unmarshal(raw, &name); err != nil || len(rest) > 0 {
-		return ""
-	}
-	return name.String()
-}
-
 func fingerprint(der []byte) string {
 	sum := sha256.Sum256(der)
 	return hex.EncodeToString(sum[:])
-}
-
-func serialNumber(c *x509.Certificate) string {
-	if c.SerialNumber == nil {
-		return ""
-	}
-	return c.SerialNumber.Text(16)
 }
 
 // appendPeer appends an address without making a string of it.

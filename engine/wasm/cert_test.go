@@ -3,9 +3,13 @@ package wasm
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/md5"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/hex"
 	"math/big"
 	"net"
 	"net/url"
@@ -16,6 +20,8 @@ import (
 
 	"github.com/wicketmq/wicket/engine/auth"
 )
+
+var oidCN = asn1.ObjectIdentifier{2, 5, 4, 3}
 
 // certificate returns a certificate with two CNs and one name of each kind.
 func certificate(t testing.TB) *x509.Certificate {
@@ -28,10 +34,11 @@ func certificate(t testing.TB) *x509.Certificate {
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(0xabc1),
 		Subject: pkix.Name{Organization: []string{"Acme, Inc."}, OrganizationalUnit: []string{"A", "B"},
-			ExtraNames: []pkix.AttributeTypeAndValue{{Type: oidCommonName, Value: "first"}, {Type: oidCommonName, Value: "second"}}},
+			ExtraNames: []pkix.AttributeTypeAndValue{{Type: oidCN, Value: "first"}, {Type: oidCN, Value: "second"}}},
 		NotBefore: time.Unix(1_700_000_000, 0), NotAfter: time.Unix(1_900_000_000, 0),
 		DNSNames: []string{"a.example", "b.example"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)},
 		EmailAddresses: []string{"d@example"}, URIs: []*url.URL{uri},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, UnknownExtKeyUsage: []asn1.ObjectIdentifier{{1, 3, 6, 1, 4, 1, 99999}},
 	}, &x509.Certificate{Subject: pkix.Name{CommonName: "CA"}}, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +81,13 @@ func TestCertValue(t *testing.T) {
 		{certDER, 1, absent, true},
 		{certOrganization, 0, "Acme, Inc.", false},
 		{certOrganizationalUnit, 1, "B", false},
+		{certMD5, 0, md5Of(c.Raw), false},
+		{certPEM, 0, base64.StdEncoding.EncodeToString(c.Raw), false},
+		{certCommonNames, 0, "first,second", false},
+		{certCommonNames, 1, absent, false},
+		{certExtKeyUsage, 0, "1.3.6.1.5.5.7.3.2", false},
+		{certExtKeyUsage, 1, "1.3.6.1.4.1.99999", false},
+		{certExtKeyUsage, 2, absent, false},
 		{99, 0, absent, false},
 		{-1, 0, absent, false},
 	} {
@@ -82,7 +96,7 @@ func TestCertValue(t *testing.T) {
 			if !verified && !tc.open {
 				want = absent
 			}
-			got, ok := certValue(&auth.TLS{Chain: []*x509.Certificate{c}, Verified: verified}, tc.field, tc.index)
+			got, ok := certValue(withCert(c, verified), tc.field, tc.index)
 			if !ok {
 				got = absent
 			}
@@ -92,9 +106,55 @@ func TestCertValue(t *testing.T) {
 		}
 	}
 	for _, none := range []*auth.TLS{nil, {}} {
-		if _, ok := certValue(none, certSHA256, 0); ok {
+		if _, ok := certValue(&auth.Request{TLS: none}, certSHA256, 0); ok {
 			t.Error("a field of no certificate")
 		}
+	}
+}
+
+func md5Of(b []byte) string {
+	sum := md5.Sum(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func withCert(c *x509.Certificate, verified bool) *auth.Request {
+	return &auth.Request{TLS: &auth.TLS{Chain: []*x509.Certificate{c}, Verified: verified}}
+}
+
+// TestCertValueProxied: a certificate that the proxy has verified has a common
+// name, which is its subject too, and nothing else (spec MAP-07). One that the
+// proxy itself shows to the broker is not the client's.
+func TestCertValueProxied(t *testing.T) {
+	c := certificate(t)
+	name := auth.Proxy{TLSVersion: "TLSv1.3", CommonName: "edge"}
+	for what, r := range map[string]*auth.Request{
+		"in the clear behind the proxy": {Proxy: &name},
+		"encrypted again by the proxy":  {Proxy: &name, TLS: &auth.TLS{Chain: []*x509.Certificate{c}, Verified: true}},
+	} {
+		for field := certSubject; field <= certExtKeyUsage; field++ {
+			want := field == certSubject || field == certCommonName || field == certCommonNames
+			got, ok := certValue(r, field, 0)
+			if ok != want || ok && got != "edge" {
+				t.Errorf("%s: field %d is %q, %v", what, field, got, ok)
+			}
+			if _, ok := certValue(r, field, 1); ok {
+				t.Errorf("%s: field %d has a second value", what, field)
+			}
+		}
+	}
+	passed := withCert(c, true)
+	passed.Proxy = &auth.Proxy{Version: 1}
+	if got, _ := certValue(passed, certCommonNames, 0); got != "first,second" {
+		t.Errorf("TLS passed on by the proxy: %q", got)
+	}
+	none := &auth.Request{Proxy: &auth.Proxy{TLSVersion: "TLSv1.3"}, TLS: passed.TLS}
+	for field := certSubject; field <= certExtKeyUsage; field++ {
+		if got, ok := certValue(none, field, 0); ok {
+			t.Errorf("no certificate at the proxy: field %d is %q", field, got)
+		}
+	}
+	if b := appendTLS(nil, 12, none); len(b) != 2 {
+		t.Errorf("the proxy's own certificate is in the event: %x", b)
 	}
 }
 
@@ -102,7 +162,7 @@ func TestCertValue(t *testing.T) {
 func TestTLSEvent(t *testing.T) {
 	c := certificate(t)
 	read := func(verified bool) map[int][]string {
-		b := appendTLS(nil, 12, &auth.TLS{Chain: []*x509.Certificate{c}, Verified: verified})
+		b := appendTLS(nil, 12, withCert(c, verified))
 		outer := fields{text: string(b)}
 		outer.next()
 		inner := outer.message()

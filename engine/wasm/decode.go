@@ -193,6 +193,9 @@ func decodeDecision(code int32, text string, items int) (auth.Verdict, error) {
 	if v.Reason < 0x80 { // not a denial: the host chooses
 		v.Reason = 0
 	}
+	if code == codeNext && items == 0 { // says who the client is, and no more
+		return auth.Verdict{Decision: v.Decision, Username: v.Username, ClientID: v.ClientID, Attributes: v.Attributes}, nil
+	}
 	return v, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/cert"
 )
 
 // The functions of this file append messages of sdk/wicket.proto to b. Zero
@@ -107,9 +108,13 @@ func appendAuthenticate(b []byte, r *auth.Request) []byte {
 	b = appendText(b, 8, r.Listener)
 	b = appendText(b, 9, r.Transport)
 	b = appendPeer(b, 10, r.Peer)
-	if r.TLS != nil {
-		b = appendTLS(b, 12, r.TLS)
+	if r.Proxy != nil {
+		b = appendProxy(b, 11, r)
 	}
+	if r.TLS != nil {
+		b = appendTLS(b, 12, r)
+	}
+	b = appendAttributes(b, 13, r.Attributes)
 	b = appendText(b, 14, r.AuthMethod)
 	b = appendText(b, 15, r.AuthData)
 	if w := r.Will; w != nil {
@@ -124,27 +129,58 @@ func appendAuthenticate(b []byte, r *auth.Request) []byte {
 		b = appendProperty(b, 17, r.UserProperties[i].Key, r.UserProperties[i].Value)
 	}
 	b = appendBool(b, 18, r.HasUsername)
-	return appendBool(b, 19, r.HasPassword)
+	b = appendBool(b, 19, r.HasPassword)
+	b = appendText(b, 20, r.ConnectUsername)
+	return appendText(b, 21, r.ConnectClientID)
+}
+
+func appendProxy(b []byte, field int, r *auth.Request) []byte {
+	p := r.Proxy
+	b, mark := beginMessage(b, field)
+	b = appendUint(b, 1, uint64(p.Version))
+	b = appendPeer(b, 2, r.Peer)
+	b = appendPeer(b, 3, p.Destination)
+	b = appendText(b, 4, p.CommonName)
+	b = appendBool(b, 5, p.CommonName != "")
+	b = appendPeer(b, 6, p.Via)
+	b = appendText(b, 7, p.ServerName)
+	b = appendText(b, 8, p.ALPN)
+	b = appendText(b, 9, p.TLSVersion)
+	b = appendText(b, 10, p.Cipher)
+	return endMessage(b, mark)
+}
+
+func appendAttributes(b []byte, field int, attributes map[string]string) []byte {
+	if len(attributes) == 0 {
+		return b
+	}
+	for _, k := range slices.Sorted(maps.Keys(attributes)) {
+		b = appendProperty(b, field, k, attributes[k])
+	}
+	return b
 }
 
 // appendTLS writes what identifies a person or device only from a verified
-// certificate. The fingerprint is always there: the handshake has proved
+// certificate, and nothing of one that is not the client's but a proxy's. The
+// fingerprint is there without verification too: the handshake has proved
 // possession of the key, which is all that pinning needs.
-func appendTLS(b []byte, field int, t *auth.TLS) []byte {
+func appendTLS(b []byte, field int, r *auth.Request) []byte {
+	t := r.TLS
 	b, mark := beginMessage(b, field)
 	b = appendText(b, 1, t.Version)
 	b = appendText(b, 2, t.Suite)
 	b = appendText(b, 3, t.ServerName)
 	b = appendText(b, 4, t.ALPN)
 	b = appendBool(b, 5, t.Resumed)
-	if len(t.Chain) > 0 {
+	if r.Handshake() == t && len(t.Chain) > 0 {
 		leaf := t.Chain[0]
 		b = appendBool(b, 7, true)
 		if t.Verified {
 			b = appendBool(b, 8, true)
-			cn, _ := commonName(leaf, 0)
-			b = appendText(b, 9, cn)
-			b = appendText(b, 10, distinguishedName(leaf.RawSubject))
+			if names := cert.CommonNames(leaf.RawSubject); len(names) > 0 {
+				b = appendText(b, 9, names[0])
+			}
+			b = appendText(b, 10, cert.Subject(leaf.RawSubject))
 			for _, name := range leaf.DNSNames {
 				b = appendElement(b, 11, "dns:"+name)
 			}
@@ -157,7 +193,7 @@ func appendTLS(b []byte, field int, t *auth.TLS) []byte {
 			for _, uri := range leaf.URIs {
 				b = appendElement(b, 11, "uri:"+uri.String())
 			}
-			b = appendText(b, 13, serialNumber(leaf))
+			b = appendText(b, 13, cert.Serial(leaf))
 		}
 		b = appendText(b, 12, fingerprint(leaf.Raw))
 	}
@@ -167,11 +203,7 @@ func appendTLS(b []byte, field int, t *auth.TLS) []byte {
 func appendAuthorize(b []byte, a *auth.Access) []byte {
 	b = appendText(b, 1, a.ClientID)
 	b = appendText(b, 2, a.Username)
-	if len(a.Attributes) > 0 {
-		for _, k := range slices.Sorted(maps.Keys(a.Attributes)) {
-			b = appendProperty(b, 3, k, a.Attributes[k])
-		}
-	}
+	b = appendAttributes(b, 3, a.Attributes)
 	b = appendUint(b, 4, uint64(a.Action))
 	for i := range a.Items {
 		item := &a.Items[i]

@@ -143,7 +143,7 @@ func hostCertField(i *instance, stack []uint64) {
 	if r == nil || r.auth == nil {
 		return
 	}
-	if value, ok := certValue(r.auth.TLS, field, index); ok {
+	if value, ok := certValue(r.auth, field, index); ok {
 		if len(value) <= len(out) {
 			copy(out, value)
 		}

@@ -146,7 +146,7 @@ func TestRefused(t *testing.T) {
 		{"truncated", pluginModule().bytes()[:20], []string{"ends in the middle"}},
 		{"bad code", pluginModule().add(sectionCode, []byte{2, 0, 0x0b}, []byte{2, 0, 0x0b}, []byte{2, 0, 0x0b}).bytes(), []string{"cannot compile"}},
 		{"table.grow", tableGrow(), []string{"cannot compile", "reference-types"}},
-		{"minor version", guest(t, "abi_minor"), []string{"needs ABI v1.7", "v1.0"}},
+		{"minor version", guest(t, "abi_minor"), []string{"needs ABI v1.7", "v1.1"}},
 		{"load", guest(t, "refuses_load"), []string{"refused its configuration: users_file: line 3: no colon"}},
 		{"exit", guest(t, "exit_initialize"), []string{"exited while it started"}},
 		{"null buffer", guest(t, "buffer_null"), []string{"no room for it"}},

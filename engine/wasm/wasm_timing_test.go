@@ -92,8 +92,7 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 func BenchmarkEncodeCertificate(b *testing.B) {
-	r := &auth.TLS{Verified: true}
-	r.Chain = append(r.Chain, certificate(b))
+	r := withCert(certificate(b), true)
 	buf := make([]byte, 4096)
 	b.ReportAllocs()
 	for b.Loop() {

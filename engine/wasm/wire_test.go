@@ -48,7 +48,17 @@ func TestEncode(t *testing.T) {
 				"2a0a 0a03 742f23 1001 2201 67" + "2a05 0a01 78 1801" + "3201 6c" +
 				"3a0f 5b323030313a6462383a3a315d3a31"},
 		{"load", appendLoad(nil, "p", []byte("{}"), []File{{"k", "f", []byte("c")}, {}}, 1),
-			"0a01 70" + "1202 7b7d" + "1a09 0a016b 120166 1a0163" + "1a00" + "2001"},
+			"0a01 70" + "1202 7b7d" + "1a09 0a016b 120166 1a0163" + "1a00" + "2001" + "2801"},
+		{"connect through a proxy, named by a plugin", appendAuthenticate(nil, &auth.Request{
+			Username: "cn", HasUsername: true, ConnectUsername: "u", ConnectClientID: "c", Peer: netip.MustParseAddrPort("192.0.2.7:1"),
+			Attributes: map[string]string{"b": "2", "a": "1"},
+			Proxy: &auth.Proxy{Version: 2, Via: netip.MustParseAddrPort("10.0.0.1:2"), Destination: netip.MustParseAddrPort("10.0.0.3:4"),
+				ServerName: "sni", ALPN: "m", TLSVersion: "T", Cipher: "C", CommonName: "cn"},
+		}),
+			"1202 636e" + "520b 3139322e302e322e373a31" +
+				"5a3b 0802 120b 3139322e302e322e373a31 1a0a 31302e302e302e333a34 2202 636e 2801" +
+				"320a 31302e302e302e313a32 3a03 736e69 4201 6d 4a01 54 5201 43" +
+				"6a06 0a0161 120131" + "6a06 0a0162 120132" + "900101" + "a20101 75" + "aa0101 63"},
 	} {
 		if got, want := hex.EncodeToString(tc.got), strings.ReplaceAll(tc.want, " ", ""); got != want {
 			t.Errorf("%s:\n%s, want\n%s", tc.name, got, want)
@@ -109,6 +119,13 @@ func TestDecision(t *testing.T) {
 		{name: "attributes", text: "\x42\x06\x0a\x01a\x12\x01b\x42\x06\x0a\x01a\x12\x01c", want: auth.Verdict{Attributes: map[string]string{"a": "c"}}},
 		{name: "identity", text: "\x4a\x01u\x52\x01c\x5a\x03\x0a\x01k", want: auth.Verdict{Username: "u", ClientID: "c",
 			UserProperties: []auth.Property{{Key: "k"}}}},
+		{name: "next with identity", code: codeNext, text: "\x4a\x01u\x52\x01c\x42\x06\x0a\x01a\x12\x01b", want: auth.Verdict{Decision: auth.Next,
+			Username: "u", ClientID: "c", Attributes: map[string]string{"a": "b"}}},
+		{name: "next with rights", code: codeNext, text: "\x08\x87\x01\x12\x02no\x18\x01" + permit + "\x28\x01\x38\x01\x5a\x03\x0a\x01k\x6a\x02\x08\x64\x4a\x01u",
+			want: auth.Verdict{Decision: auth.Next, Username: "u"}},
+		{name: "next of an access", code: codeNext, items: 1, text: "\x30\x05\x78\x01", want: auth.Verdict{Decision: auth.Next,
+			TTL: 5 * time.Millisecond, Items: []auth.Decision{auth.Allow}}},
+		{name: "next with a mountpoint", code: codeNext, text: "\x72\x01t", err: "does not have"},
 		{name: "limits", text: "\x6a\x09\x08\x64\x10\xff\xff\xff\x7f\x18\x07", want: auth.Verdict{
 			Limits: auth.Limits{MaxPacketSize: 100, MaxInflight: 65535, MaxSubscriptions: 7}}},
 		{name: "codes", items: 3, text: "\x78\x00\x78\x01\x78\x02", want: auth.Verdict{Items: []auth.Decision{auth.Deny, auth.Allow, auth.Next}}},

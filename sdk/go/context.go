@@ -56,11 +56,16 @@ const (
 	CertDER                CertField = 12 // by index: the chain, leaf first
 	CertOrganization       CertField = 13 // by index
 	CertOrganizationalUnit CertField = 14 // by index
+	CertMD5                CertField = 15 // of the DER, lower-case hex; a name, no proof of anything
+	CertPEM                CertField = 16 // Base64 of the DER without header lines and line breaks
+	CertCommonNames        CertField = 17 // all of them in their order, joined by ","
+	CertExtKeyUsage        CertField = 18 // by index: key purposes as dotted OIDs
 )
 
 // Certificate returns a field of the client's certificate; ok is false when
-// there is no certificate or no such field. Look at TLS.CertificateVerified
-// before trusting it.
+// there is no certificate or no such field. Of one that is not verified only
+// CertDER, CertSHA256 and CertSPKISHA256 are given. One that a trusted proxy has
+// verified has common names, of which the subject is made too, and nothing else.
 func (c *Context) Certificate(field CertField, index int) (value string, ok bool) {
 	if c.fake != nil {
 		return c.fake.Certificate(field, index)

@@ -55,6 +55,15 @@ var handlers struct {
 	unload       func()
 }
 
+// needs is the lowest minor version of the ABI that the plugin can work with.
+var needs int32
+
+// NeedABI says, in an init function, that the plugin cannot work with a broker
+// whose ABI is older than 1.minor: such a broker refuses to load it, instead of
+// overlooking what it does not know. A plugin that answers Next with names or
+// attributes needs 1.
+func NeedABI(minor int32) { needs = max(needs, minor) }
+
 // OnLoad registers what runs once per instance, before any event. Its error
 // refuses the plugin and is shown to the operator.
 func OnLoad(f func(*LoadInfo) error) { handlers.load = f }

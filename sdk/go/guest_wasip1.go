@@ -18,9 +18,6 @@ import (
 // reused; the export hands it the event and yields until the worker has
 // finished or nothing moves any more.
 
-// The host refuses modules that need a higher minor version than it has.
-const abiMinor = 0
-
 // Bounds of the input buffer. Load events can be large, and their buffer is
 // given back when the next one is asked for.
 const (
@@ -38,7 +35,7 @@ var (
 )
 
 //go:wasmexport wicket_abi_v1
-func exportABI() int32 { return abiMinor }
+func exportABI() int32 { return needs }
 
 //go:wasmexport wicket_buffer
 func exportBuffer(size int32) unsafe.Pointer {

@@ -49,7 +49,11 @@ func Allow() Verdict { return Verdict{code: CodeAllow} }
 // Deny refuses with Not authorized, or with the reason given to Reason.
 func Deny() Verdict { return Verdict{code: CodeDeny} }
 
-// Next has no opinion: the next plugin of the chain is asked.
+// Next has no opinion: the next plugin of the chain is asked. Given to a Connect
+// it may still say who the client is, by Username, ClientID and Attribute, which
+// then hold for the plugins asked after it, and for the session unless the one
+// that allows sets them itself. Nothing else of such a verdict counts. See
+// NeedABI.
 func Next() Verdict { return Verdict{code: CodeNext} }
 
 // Fail denies with Server unavailable because the plugin could not decide, and

@@ -128,13 +128,18 @@ type Authenticate struct {
 	Peer           string     `json:"peer,omitempty"`           // "192.0.2.7:51234"
 	Proxy          *Proxy     `json:"proxy,omitempty"`          // nil without a PROXY header
 	TLS            *TLS       `json:"tls,omitempty"`            // nil on a plain transport
-	Mapped         []Property `json:"mapped,omitempty"`         // the operator's certificate mapping, applied
+	Attributes     []Property `json:"attributes,omitempty"`     // given by the plugins asked before
 	AuthMethod     string     `json:"auth_method,omitempty"`
 	AuthData       []byte     `json:"auth_data,omitempty"`
 	Will           *Will      `json:"will,omitempty"` // nil without a will message
 	UserProperties []Property `json:"user_properties,omitempty"`
 	HasUsername    bool       `json:"has_username,omitempty"` // an empty user name is not an absent one
 	HasPassword    bool       `json:"has_password,omitempty"`
+
+	// The names as the client gave them: the plugins asked before may have
+	// replaced Username and ClientID.
+	ConnectUsername string `json:"connect_username,omitempty"`
+	ConnectClientID string `json:"connect_client_id,omitempty"`
 }
 
 // Decode reads the message; see the package comment for who owns b.
@@ -170,7 +175,7 @@ func (m *Authenticate) Decode(b []byte) error {
 			m.TLS = new(TLS)
 			r.embedded(m.TLS.Decode(r.bytes()))
 		case 13:
-			m.Mapped = r.property(m.Mapped)
+			m.Attributes = r.property(m.Attributes)
 		case 14:
 			m.AuthMethod = r.string()
 		case 15:
@@ -184,6 +189,10 @@ func (m *Authenticate) Decode(b []byte) error {
 			m.HasUsername = r.bool()
 		case 19:
 			m.HasPassword = r.bool()
+		case 20:
+			m.ConnectUsername = r.string()
+		case 21:
+			m.ConnectClientID = r.string()
 		}
 	}
 	return r.err()
@@ -207,7 +216,7 @@ func (m *Authenticate) Append(dst []byte) []byte {
 	if m.TLS != nil {
 		dst = appendMessage(dst, 12, m.TLS)
 	}
-	dst = appendProperties(dst, 13, m.Mapped)
+	dst = appendProperties(dst, 13, m.Attributes)
 	dst = appendBytes(dst, 14, m.AuthMethod)
 	dst = appendBytes(dst, 15, m.AuthData)
 	if m.Will != nil {
@@ -215,16 +224,23 @@ func (m *Authenticate) Append(dst []byte) []byte {
 	}
 	dst = appendProperties(dst, 17, m.UserProperties)
 	dst = appendBool(dst, 18, m.HasUsername)
-	return appendBool(dst, 19, m.HasPassword)
+	dst = appendBool(dst, 19, m.HasPassword)
+	dst = appendBytes(dst, 20, m.ConnectUsername)
+	return appendBytes(dst, 21, m.ConnectClientID)
 }
 
-// Proxy is what a PROXY protocol header said.
+// Proxy is what a trusted proxy has said of the client in a PROXY header.
 type Proxy struct {
-	Version     uint32 `json:"version,omitempty"` // 1 or 2
-	Source      string `json:"source,omitempty"`
-	Destination string `json:"destination,omitempty"`
-	CommonName  string `json:"common_name,omitempty"` // only from trusted proxies with a verified certificate
-	Verified    bool   `json:"verified,omitempty"`
+	Version     uint32 `json:"version,omitempty"`     // 1 or 2
+	Source      string `json:"source,omitempty"`      // the client's own address, as Authenticate.Peer
+	Destination string `json:"destination,omitempty"` // where the client has connected to
+	CommonName  string `json:"common_name,omitempty"` // of the client's certificate, if the proxy has verified it
+	Verified    bool   `json:"verified,omitempty"`    // there is such a certificate
+	Via         string `json:"via,omitempty"`         // the proxy's own address
+	ServerName  string `json:"server_name,omitempty"` // what the client asked the proxy for
+	ALPN        string `json:"alpn,omitempty"`
+	TLSVersion  string `json:"tls_version,omitempty"` // empty when the client came to the proxy in the clear
+	Cipher      string `json:"cipher,omitempty"`
 }
 
 // Decode reads the message; see the package comment for who owns b.
@@ -243,6 +259,16 @@ func (m *Proxy) Decode(b []byte) error {
 			m.CommonName = r.string()
 		case 5:
 			m.Verified = r.bool()
+		case 6:
+			m.Via = r.string()
+		case 7:
+			m.ServerName = r.string()
+		case 8:
+			m.ALPN = r.string()
+		case 9:
+			m.TLSVersion = r.string()
+		case 10:
+			m.Cipher = r.string()
 		}
 	}
 	return r.err()
@@ -254,12 +280,18 @@ func (m *Proxy) Append(dst []byte) []byte {
 	dst = appendBytes(dst, 2, m.Source)
 	dst = appendBytes(dst, 3, m.Destination)
 	dst = appendBytes(dst, 4, m.CommonName)
-	return appendBool(dst, 5, m.Verified)
+	dst = appendBool(dst, 5, m.Verified)
+	dst = appendBytes(dst, 6, m.Via)
+	dst = appendBytes(dst, 7, m.ServerName)
+	dst = appendBytes(dst, 8, m.ALPN)
+	dst = appendBytes(dst, 9, m.TLSVersion)
+	return appendBytes(dst, 10, m.Cipher)
 }
 
-// TLS is what the handshake of the connection established. The identity
-// fields CommonName, Subject and SAN may be trusted only when
-// CertificateVerified is set; CommonName is empty otherwise.
+// TLS is what the handshake of the connection established. CommonName, Subject,
+// SAN and Serial are those of a verified certificate and empty otherwise. When
+// the client's TLS ended at a proxy the handshake is the proxy's, and nothing of
+// a certificate is here: see Proxy.
 type TLS struct {
 	Version              string   `json:"version,omitempty"` // "TLS 1.3"
 	Suite                string   `json:"suite,omitempty"`   // IANA name
@@ -273,7 +305,7 @@ type TLS struct {
 	Subject              string   `json:"subject,omitempty"`     // RFC 4514 text
 	SAN                  []string `json:"san,omitempty"`         // "dns:x", "ip:x", "email:x", "uri:x"
 	Fingerprint          string   `json:"fingerprint,omitempty"` // SHA-256 of the DER, lower-case hex
-	Serial               string   `json:"serial,omitempty"`      // lower-case hex
+	Serial               string   `json:"serial,omitempty"`      // lower-case hex, an even number of digits
 }
 
 // Decode reads the message; see the package comment for who owns b.

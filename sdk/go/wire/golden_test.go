@@ -28,7 +28,7 @@ type message interface {
 var golden = map[string]message{
 	"load-minimal": &wire.Load{Plugin: "door"},
 	"load-files": &wire.Load{
-		Plugin: "password", Config: `{"users_file":"users"}`, Features: 1, ABIMinor: 0,
+		Plugin: "password", Config: `{"users_file":"users"}`, Features: 1, ABIMinor: 1,
 		Files: []wire.File{
 			{Key: "users_file", Path: "etc/users", Content: []byte("alice:$7$1$a$b\n")},
 			{Key: "empty_file", Path: "/dev/null"},
@@ -43,17 +43,21 @@ var golden = map[string]message{
 	"authenticate-full": &wire.Authenticate{
 		ClientID: "sensor-17", Username: "", HasUsername: true, Password: nil, HasPassword: true, Protocol: 5,
 		KeepAlive: 65535, SessionExpiry: 4294967295, Listener: "tls:default", Transport: "wss", Peer: "192.0.2.7:51234",
-		Proxy: &wire.Proxy{Version: 2, Source: "198.51.100.9:4000", Destination: "192.0.2.1:8883", CommonName: "edge", Verified: true},
+		Proxy: &wire.Proxy{
+			Version: 2, Source: "198.51.100.9:4000", Destination: "192.0.2.1:8883", CommonName: "edge", Verified: true,
+			Via: "10.0.0.2:40000", ServerName: "mqtt.example.com", ALPN: "mqtt", TLSVersion: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256",
+		},
 		TLS: &wire.TLS{
 			Version: "TLS 1.3", Suite: "TLS_AES_128_GCM_SHA256", SNI: "broker.example.com", ALPN: "mqtt", Resumed: true,
 			PSKIdentity: "psk-17", CertificatePresented: true, CertificateVerified: true, CommonName: "sensor-17",
 			Subject: "CN=sensor-17,O=Example,C=DE", SAN: []string{"dns:sensor-17.example.com", "", "ip:192.0.2.7"},
 			Fingerprint: strings.Repeat("e3b0c442", 8), Serial: "01ff",
 		},
-		Mapped:     []wire.Property{{Key: "site", Value: "7"}, {Key: "empty"}},
+		Attributes: []wire.Property{{Key: "site", Value: "7"}, {Key: "empty"}},
 		AuthMethod: "SCRAM-SHA-256", AuthData: []byte("n,,n=user,r=nonce"),
-		Will:           &wire.Will{Topic: "state/sensor-17", QoS: 2, Retain: true},
-		UserProperties: []wire.Property{{Key: "a", Value: "1"}, {Key: "a", Value: "2"}, {}},
+		Will:            &wire.Will{Topic: "state/sensor-17", QoS: 2, Retain: true},
+		UserProperties:  []wire.Property{{Key: "a", Value: "1"}, {Key: "a", Value: "2"}, {}},
+		ConnectUsername: "alice", ConnectClientID: "mqtt-explorer",
 	},
 	"authorize-publish": &wire.Authorize{
 		ClientID: "sensor-1", Username: "alice", Action: wire.Publish, Listener: "tcp:default", Peer: "192.0.2.7:51234",
@@ -73,6 +77,9 @@ var golden = map[string]message{
 		},
 		Attributes: []wire.Property{{Key: "site", Value: "7"}}, UserProperties: []wire.Property{{Key: "welcome", Value: "yes"}},
 		AuthData: []byte{0, 1, 2}, Limits: &wire.Limits{MaxPacketSize: 65536, MaxInflight: 20, MaxSubscriptions: 5}, Mountpoint: "tenant/7/",
+	},
+	"decision-named": &wire.Decision{
+		Username: "sensor-17", ClientID: "dev-17", Attributes: []wire.Property{{Key: "role", Value: "sensor"}, {Key: "site", Value: "7"}},
 	},
 	"decision-codes":           &wire.Decision{Codes: []uint32{wire.Allow, wire.Deny, wire.Next}, TTL: 60000},
 	"password_verify-argon2id": &wire.PasswordVerify{Hash: "$argon2id$v=19$m=4096,t=2,p=2$c29tZXNhbHQxMjM0$uDG7ZtIgYNv8EfB5XpzgVuThKWaN31mXCx7mpP4Bnb4", Password: []byte("correct horse")},

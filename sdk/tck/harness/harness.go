@@ -23,6 +23,9 @@ import (
 	"github.com/wicketmq/wicket/sdk/go/wire"
 )
 
+// abiMinor is the newest minor version of the ABI that the harness speaks.
+const abiMinor = 1
+
 // BuildFlags are the flags that first-party plugins are built with: the same
 // source gives the same bytes in any directory.
 var BuildFlags = []string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w -buildid=", "-buildmode=c-shared"}
@@ -132,7 +135,7 @@ func Open(tb testing.TB, module []byte) *Guest {
 		"wicket_authorize", "wicket_completed", "wicket_unload"} {
 		g.fn[name] = mod.ExportedFunction(name)
 	}
-	if minor := int32(g.call("wicket_abi_v1")); minor != 0 {
+	if minor := int32(g.call("wicket_abi_v1")); minor < 0 || minor > abiMinor {
 		tb.Fatalf("guest needs minor version %d", minor)
 	}
 	return g
