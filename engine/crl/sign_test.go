@@ -1,6 +1,7 @@
 package crl
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
@@ -33,4 +34,14 @@ func resign(t testing.TB, by *entity, der []byte, change func(contents []byte) [
 		b.AddASN1BitString(signature)
 	})
 	return out.BytesOrPanic()
+}
+
+// replaceRevoked puts other entries into a tbsCertList's contents.
+func replaceRevoked(tbs []byte, old cryptobyte.String, revoked []byte) []byte {
+	sequence := func(contents []byte) []byte {
+		var b cryptobyte.Builder
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(contents) })
+		return b.BytesOrPanic()
+	}
+	return bytes.Replace(tbs, sequence(old), sequence(revoked), 1)
 }
