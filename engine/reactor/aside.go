@@ -31,9 +31,11 @@ func (c *conn) introduce(h *proxy.Header) {
 		return
 	}
 	told := &auth.Proxy{
-		Via:        c.Peer(),
-		ServerName: string(h.Authority),
-		ALPN:       string(h.ALPN),
+		Version:     uint8(h.Version),
+		Via:         c.Peer(),
+		Destination: h.Destination,
+		ServerName:  string(h.Authority),
+		ALPN:        string(h.ALPN),
 	}
 	if h.TLS.Used {
 		told.TLSVersion = cmp.Or(string(h.TLS.Version), "TLS")
