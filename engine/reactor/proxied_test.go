@@ -174,11 +174,11 @@ func TestProxyNames(t *testing.T) {
 			p.send(connectPacket("named"))
 			p.expect(connack)
 			got := *(<-seen.seen).Proxy
-			want := auth.Proxy{Via: got.Via, ServerName: "broker.example", ALPN: "mqtt", TLSVersion: c.tlsVersion, CommonName: c.cn}
+			want := auth.Proxy{Version: 2, Via: got.Via, Destination: got.Destination, ServerName: "broker.example", ALPN: "mqtt", TLSVersion: c.tlsVersion, CommonName: c.cn}
 			if c.tlsVersion != "" {
 				want.Cipher = "TLS_AES_128_GCM_SHA256"
 			}
-			if got != want {
+			if got != want || !got.Destination.IsValid() {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
