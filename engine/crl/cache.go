@@ -192,7 +192,6 @@ type manner struct {
 // one.
 func (c *Cache) get(ctx context.Context, a address, issuer *x509.Certificate, id issuerID, m manner) (*list, error) {
 	f, l, err := c.ask(a, issuer, id, m)
-	c.tell()
 	if f == nil {
 		return l, err
 	}
@@ -249,6 +248,7 @@ func (c *Cache) insert(k key, host string, issuer *x509.Certificate) *entry {
 	for len(c.entries) >= c.options.Capacity {
 		c.evictions.Add(1)
 		c.drop(c.oldest())
+		c.work.Go(c.tell) // a handshake is not to wait for OnState
 	}
 	c.order++
 	e := &entry{key: k, host: host, issuer: issuer, order: c.order, health: Loading}

@@ -42,6 +42,9 @@ type State struct {
 // String is a sentence for logs and alarms, with the remedy.
 func (s State) String() string {
 	text := fmt.Sprintf("revocation list %q of %q ", s.Source, s.Issuer)
+	if s.Issuer == "" { // nobody knows what it would hold
+		text = fmt.Sprintf("revocation list %q ", s.Source)
+	}
 	switch s.Health {
 	case Current:
 		return text + fmt.Sprintf("is in force with %d entries%s", s.Entries, s.until())
@@ -52,7 +55,7 @@ func (s State) String() string {
 	case Stale:
 		text += fmt.Sprintf("is out of date since %s", stamp(s.NextUpdate))
 	case Missing:
-		return text + fmt.Sprintf("cannot be had: %s; make it available", s.LastError)
+		return text + fmt.Sprintf("cannot be had: %s; correct that at the server or the file", s.LastError)
 	default:
 		return text + "is " + string(s.Health)
 	}
