@@ -50,15 +50,15 @@ type Client struct {
 	asked, failed, cached atomic.Uint64
 
 	mu      sync.Mutex
-	entries map[string]*list.Element // of *entry, by question
-	order   *list.List               // used most recently first
-	flights map[string]*flight
+	entries map[identity]*list.Element // of *entry
+	order   *list.List                 // used most recently first
+	flights map[identity]*flight
 	turns   map[string]*turn // by responder
 }
 
 // entry is the outcome of a question.
 type entry struct {
-	key    string
+	key    identity
 	answer *Answer   // the last one; nil if there never was one
 	err    error     // of the last question, which gave none
 	due    time.Time // when it is asked again
@@ -97,8 +97,8 @@ func NewClient(o ClientOptions) *Client {
 	orDefault(&o.Capacity, DefaultCapacity)
 	orDefault(&o.Parallel, DefaultParallel)
 	c := &Client{
-		o: o, entries: map[string]*list.Element{}, order: list.New(),
-		flights: map[string]*flight{}, turns: map[string]*turn{},
+		o: o, entries: map[identity]*list.Element{}, order: list.New(),
+		flights: map[identity]*flight{}, turns: map[string]*turn{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
@@ -142,14 +142,15 @@ func (c *Client) Clear() {
 	c.order.Init()
 }
 
+var errNoPath = errors.New("the certificate is its own issuer, which no responder answers for")
+
 // lookup returns the answer about a certificate, from the cache or the
 // responder. An error says why there is none.
 func (c *Client) lookup(ctx context.Context, path []*x509.Certificate) (*Answer, error) {
-	q, err := clientQuestion(path)
-	if err != nil {
-		return nil, err
+	if len(path) < 2 {
+		return nil, errNoPath
 	}
-	e, f := c.join(q)
+	e, f := c.join(path[0], path[1])
 	if f == nil {
 		c.cached.Add(1)
 		return e.usable(time.Now())
@@ -168,18 +169,10 @@ func (c *Client) lookup(ctx context.Context, path []*x509.Certificate) (*Answer,
 	}
 }
 
-// clientQuestion makes the question about the leaf of a verified path.
-func clientQuestion(path []*x509.Certificate) (*question, error) {
-	if len(path) < 2 {
-		return nil, errors.New("the certificate is its own issuer, which no responder answers for")
-	}
-	return newQuestion(path[0], path[1])
-}
-
-// join returns the entry of a question if it is fresh, and otherwise the
-// flight that fetches it, which all who ask the same meanwhile wait for.
-func (c *Client) join(q *question) (entry, *flight) {
-	key, now := q.key(), time.Now()
+// join returns the entry about a leaf if it is fresh, and otherwise the flight
+// that fetches it, which all who ask the same meanwhile wait for.
+func (c *Client) join(leaf, issuer *x509.Certificate) (entry, *flight) {
+	key, now := identify(leaf, issuer), time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if x := c.entries[key]; x != nil {
@@ -199,24 +192,24 @@ func (c *Client) join(q *question) (entry, *flight) {
 	}
 	f := &flight{done: make(chan struct{})}
 	c.flights[key] = f
-	c.group.Go(func() { c.fly(f, q) })
+	c.group.Go(func() { c.fly(f, key, leaf, issuer) })
 	return entry{}, f
 }
 
 // fly asks and keeps what comes of it.
-func (c *Client) fly(f *flight, q *question) {
-	a, err := c.ask(q)
+func (c *Client) fly(f *flight, key identity, leaf, issuer *x509.Certificate) {
+	a, err := c.ask(leaf, issuer)
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f.answer, f.err = c.keep(q.key(), a, err, now).usable(now)
-	delete(c.flights, q.key())
+	f.answer, f.err = c.keep(key, a, err, now).usable(now)
+	delete(c.flights, key)
 	close(f.done)
 }
 
 // keep stores the outcome of a question; c.mu is held. An answer that is in
 // time still stays when there was no new one, or an older one.
-func (c *Client) keep(key string, a *Answer, err error, now time.Time) *entry {
+func (c *Client) keep(key identity, a *Answer, err error, now time.Time) *entry {
 	x := c.entries[key]
 	if x == nil {
 		x = c.order.PushFront(&entry{key: key})
@@ -240,9 +233,13 @@ func (c *Client) keep(key string, a *Answer, err error, now time.Time) *entry {
 }
 
 // ask puts a question to the responders of its certificate in turn.
-func (c *Client) ask(q *question) (*Answer, error) {
+func (c *Client) ask(leaf, issuer *x509.Certificate) (*Answer, error) {
 	c.asked.Add(1)
-	list, err := responders(q.leaf)
+	q, err := newQuestion(leaf, issuer)
+	var list []string
+	if err == nil {
+		list, err = responders(leaf)
+	}
 	for _, responder := range list {
 		var a *Answer
 		if a, err = c.askOne(q, responder); err == nil {

@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/sha1" // an identifier, not a protection: RFC 5019 section 2.1.1
-	_ "crypto/sha256"
+	"crypto/sha256"
 	_ "crypto/sha512"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -99,8 +99,18 @@ func publicKeyBits(c *x509.Certificate) ([]byte, error) {
 	return info.Key.RightAlign(), nil
 }
 
-// key tells questions apart.
-func (q *question) key() string { return string(q.der) }
+// identity tells questions apart without making them: it stands for the
+// issuer's name, its key, and the serial number.
+type identity [sha256.Size]byte
+
+func identify(leaf, issuer *x509.Certificate) (id identity) {
+	h := sha256.New()
+	h.Write(leaf.RawIssuer)
+	h.Write(issuer.RawSubjectPublicKeyInfo)
+	h.Write(leaf.SerialNumber.Bytes())
+	h.Sum(id[:0])
+	return id
+}
 
 // names reports whether id is that of the question's certificate. Serial
 // numbers alone do not tell: each authority has its own.
@@ -150,14 +160,17 @@ func (q *question) ask(ctx context.Context, f Fetcher, responder string, timeout
 // exactly one slash between the responder's and the question, or "" when it
 // must be asked by POST.
 func getURL(responder string, der []byte) string {
-	if strings.ContainsAny(responder, "?#") {
+	u, err := url.Parse(responder)
+	if err != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return ""
 	}
-	u := strings.TrimRight(responder, "/") + "/" + url.QueryEscape(base64.StdEncoding.EncodeToString(der))
-	if len(u) > maxGET {
+	// By its parsed form: in a path with characters that must be escaped and
+	// are not, the question's own slashes would lose their escapes too.
+	get := strings.TrimRight(u.String(), "/") + "/" + url.QueryEscape(base64.StdEncoding.EncodeToString(der))
+	if len(get) > maxGET {
 		return ""
 	}
-	return u
+	return get
 }
 
 // CheckURL returns a sentence about what is wrong with a responder's URL.

@@ -123,7 +123,7 @@ func (s *Stapler) sync(again bool) {
 	s.order = s.order[:0]
 	kept := map[string]*cert.Leaf{}
 	for i := range leaves {
-		key := identity(leaves[i].Cert, s.o.issuer(&leaves[i]))
+		key := vouched(leaves[i].Cert, s.o.issuer(&leaves[i]))
 		if kept[key] == nil {
 			s.order = append(s.order, key)
 			kept[key] = &leaves[i]
@@ -146,8 +146,8 @@ func (s *Stapler) sync(again bool) {
 	}
 }
 
-// identity tells certificates apart, together with who vouches for them.
-func identity(leaf, issuer *x509.Certificate) string {
+// vouched tells certificates apart, together with who vouches for them.
+func vouched(leaf, issuer *x509.Certificate) string {
 	if issuer == nil {
 		return string(leaf.Raw)
 	}
