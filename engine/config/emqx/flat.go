@@ -17,7 +17,7 @@ func (s *scanner) flat(root *value) {
 		}
 		key, val, ok := strings.Cut(line, "=")
 		if key = strings.TrimSpace(key); !ok || key == "" {
-			s.fail(s.line, "", "this line is not key = value: %q", shorten(line))
+			s.fail(s.line, "", "this line is not key = value")
 			return
 		}
 		val = withoutComment(val)

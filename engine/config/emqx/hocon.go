@@ -279,7 +279,7 @@ func keyByte(c byte) bool {
 func (s *scanner) validPath(path []string) bool {
 	for _, word := range path {
 		if word == "" {
-			s.fail(s.line, shorten(strings.Join(path, ".")), "a key stands here that is empty or not a word: %q", shorten(s.around()))
+			s.fail(s.line, shorten(strings.Join(path, ".")), "a key stands here that is empty or not a word")
 			return false
 		}
 	}
@@ -288,12 +288,6 @@ func (s *scanner) validPath(path []string) bool {
 		return false
 	}
 	return true
-}
-
-// around is the rest of the line, for messages.
-func (s *scanner) around() string {
-	rest, _, _ := strings.Cut(string(s.text[s.pos:min(len(s.text), s.pos+80)]), "\n")
-	return rest
 }
 
 // section walks down to a section and makes it where it is not there.

@@ -66,8 +66,8 @@ var rules = []rule{
 	{v4: four + ".mountpoint", v5: five + ".mountpoint", each: (*conversion).mountpoint, why: "there are no mount points yet, and without one clients of this listener would see the topics of others", shuts: listener},
 	{v5: five + ".authentication", each: (*conversion).listenerChain, why: "a chain is for all listeners here; configure it under plugins and auth.chain", shuts: listener},
 	{v5: five + ".enable_authn", each: (*conversion).enableAuthn, why: "every listener asks auth.chain here"},
-	{v4: four + ".peer_cert_as_username", to: "plugins.certmap.config.listeners.NAME.peer_cert_as_username", each: (*conversion).identity},
-	{v4: four + ".peer_cert_as_clientid", to: "plugins.certmap.config.listeners.NAME.peer_cert_as_clientid", each: (*conversion).identity},
+	{v4: four + ".peer_cert_as_username", to: "plugins.certmap.config.listeners.NAME.peer_cert_as_username", each: (*conversion).identity, why: byCertmap},
+	{v4: four + ".peer_cert_as_clientid", to: "plugins.certmap.config.listeners.NAME.peer_cert_as_clientid", each: (*conversion).identity, why: byCertmap},
 	{v4: four + ".acceptors", v5: five + ".acceptors", why: sockets},
 	{v4: four + ".active_n", v5: five + ".tcp_options.*", why: sockets},
 	{v4: four + ".backlog", why: sockets},
@@ -100,10 +100,10 @@ var rules = []rule{
 	{v4: ssl4 + ".tls_versions", v5: ssl5 + ".versions", to: tlsTo + ".versions", as: asWords},
 	{v4: ssl4 + ".handshake_timeout", v5: ssl5 + ".handshake_timeout", to: tlsTo + ".handshake_timeout", as: asDuration},
 	{v4: ssl4 + ".depth", v5: ssl5 + ".depth", to: tlsTo + ".depth", as: asNumber(0, 100)},
-	{v4: ssl4 + ".ciphers", v5: ssl5 + ".ciphers", to: tlsTo + ".ciphers", each: (*conversion).ciphers},
-	{v4: ssl4 + ".psk_ciphers", to: tlsTo + ".ciphers", each: (*conversion).ciphers, why: noPSK},
+	{v4: ssl4 + ".ciphers", v5: ssl5 + ".ciphers", to: tlsTo + ".ciphers", each: (*conversion).ciphers, why: "suites that Go does not have are lost; a list of which nothing is left disables the listener"},
+	{v4: ssl4 + ".psk_ciphers", to: tlsTo + ".ciphers", each: (*conversion).ciphers, why: noPSK + "; the listener is disabled"},
 	{v4: ssl4 + ".partial_chain", v5: ssl5 + ".partial_chain", to: tlsTo + ".partial_chain", as: asWord("false", "true", "cacert_from_cacertfile", "two_cacerts_from_cacertfile")},
-	{v4: ssl4 + ".verify_peer_ext_key_usage", v5: ssl5 + ".verify_peer_ext_key_usage", to: tlsTo + ".verify_peer_ext_key_usage", as: asWords, shuts: listener},
+	{v4: ssl4 + ".verify_peer_ext_key_usage", v5: ssl5 + ".verify_peer_ext_key_usage", to: tlsTo + ".verify_peer_ext_key_usage", as: asWords},
 	{v4: ssl4 + ".enable_crl_check", v5: ssl5 + ".enable_crl_check", to: tlsTo + ".enable_crl_check", as: asBool},
 	{v4: ssl4 + ".crl_cache_urls", why: "lists come from the distribution points that certificates name, or from crl_file; a client whose list cannot be had stays out"},
 	{v4: ssl4 + ".enable_ocsp_stapling", v5: ssl5 + ".ocsp.enable_ocsp_stapling", to: tlsTo + ".ocsp.enable_ocsp_stapling", as: asBool},
@@ -111,7 +111,7 @@ var rules = []rule{
 	{v4: ssl4 + ".ocsp_issuer_pem", v5: ssl5 + ".ocsp.issuer_pem", to: tlsTo + ".ocsp.issuer_pem", as: asPath},
 	{v4: ssl4 + ".ocsp_refresh_interval", v5: ssl5 + ".ocsp.refresh_interval", to: tlsTo + ".ocsp.refresh_interval", as: asDuration},
 	{v4: ssl4 + ".ocsp_refresh_http_timeout", v5: ssl5 + ".ocsp.refresh_http_timeout", to: tlsTo + ".ocsp.refresh_http_timeout", as: asDuration},
-	{v5: ssl5 + ".session_tickets", to: tlsTo + ".session_tickets", each: (*conversion).tickets},
+	{v5: ssl5 + ".session_tickets", to: tlsTo + ".session_tickets", each: (*conversion).tickets, why: "stateless_with_cert becomes stateless, which looks at certificates again too"},
 	{v4: ssl4 + ".honor_cipher_order", v5: ssl5 + ".honor_cipher_order", to: tlsTo + ".honor_cipher_order", as: asBool},
 	{v4: ssl4 + ".secure_renegotiate", v5: ssl5 + ".secure_renegotiate", to: tlsTo + ".secure_renegotiate", as: asBool},
 	{v5: ssl5 + ".client_renegotiation", to: tlsTo + ".client_renegotiation", as: asBool},
@@ -123,8 +123,8 @@ var rules = []rule{
 	{v5: ssl5 + ".user_lookup_fun", why: "it names code of EMQX"},
 
 	// Who may connect, and where.
-	{v4: "allow_anonymous", to: "auth.anonymous", each: (*conversion).allowAnonymous},
-	{v5: "authentication", to: "auth.anonymous", each: (*conversion).authentication, why: "see the list of authenticators below", shuts: authn},
+	{v4: "allow_anonymous", to: "auth.anonymous", each: (*conversion).allowAnonymous, why: "true becomes allow, unless something is lost that kept such clients from anything; false denies everybody, since who may connect is in the files of plugins"},
+	{v5: "authentication", to: "auth.anonymous", each: (*conversion).authentication, why: "an empty list becomes allow, on the same condition; authenticators are listed below", shuts: authn},
 	{v4: "auth.*", why: plugin4, shuts: authn},
 	{v4: "acl_nomatch", v5: "authorization.no_match", to: "authz.no_match", as: asWord("allow", "deny")},
 	{v4: "acl_deny_action", v5: "authorization.deny_action", why: "a client that may not publish or subscribe is told so and stays connected"},
@@ -144,25 +144,25 @@ var rules = []rule{
 	{v5: "crl_cache.capacity", to: "crl_cache.capacity", as: asNumber(1, 100_000)},
 
 	// Zones and MQTT.
-	{v4: zone4 + ".use_username_as_clientid", v5: zone5 + ".mqtt.use_username_as_clientid", to: "plugins.certmap.config.listeners.NAME.use_username_as_clientid", each: (*conversion).zoneIdentity},
-	{v5: zone5 + ".mqtt.peer_cert_as_username", to: "plugins.certmap.config.listeners.NAME.peer_cert_as_username", each: (*conversion).zoneIdentity},
-	{v5: zone5 + ".mqtt.peer_cert_as_clientid", to: "plugins.certmap.config.listeners.NAME.peer_cert_as_clientid", each: (*conversion).zoneIdentity},
+	{v4: zone4 + ".use_username_as_clientid", v5: zone5 + ".mqtt.use_username_as_clientid", to: "plugins.certmap.config.listeners.NAME.use_username_as_clientid", each: (*conversion).zoneIdentity, why: byCertmap},
+	{v5: zone5 + ".mqtt.peer_cert_as_username", to: "plugins.certmap.config.listeners.NAME.peer_cert_as_username", each: (*conversion).zoneIdentity, why: byCertmap},
+	{v5: zone5 + ".mqtt.peer_cert_as_clientid", to: "plugins.certmap.config.listeners.NAME.peer_cert_as_clientid", each: (*conversion).zoneIdentity, why: byCertmap},
 	{v4: zone4 + ".mountpoint", each: (*conversion).zoneMountpoint, why: "there are no mount points yet, and without one clients in this zone would see the topics of others", shuts: listener},
 	{v4: zone4 + ".allow_anonymous", why: "anonymous clients are let in or not by all listeners alike; set auth.anonymous", shuts: nameless, when: "false"},
 	{v4: zone4 + ".bypass_auth_plugins", why: "every listener asks auth.chain here"},
 	{v4: zone4 + ".enable_acl", why: "rules are for all listeners here"},
 	{v4: zone4 + ".wildcard_subscription", why: fixed, shuts: authz, when: "false"},
-	{v4: zone4 + ".idle_timeout", to: "mqtt.idle_timeout", each: (*conversion).zoneLimit, as: asDuration},
-	{v4: zone4 + ".max_packet_size", to: "mqtt.max_packet_size", each: (*conversion).zoneLimit, as: asSize},
-	{v4: zone4 + ".max_inflight", to: "mqtt.max_inflight", each: (*conversion).zoneLimit, as: asNumber(1, 65535)},
-	{v4: zone4 + ".max_mqueue_len", to: "mqtt.max_queued_messages", each: (*conversion).zoneLimit, as: asNumber(1, 10_000_000)},
-	{v4: zone4 + ".max_subscriptions", to: "mqtt.max_subscriptions", each: (*conversion).zoneLimit, as: asLimit(100_000_000)},
-	{v4: zone4 + ".max_topic_levels", to: "mqtt.max_topic_levels", each: (*conversion).zoneLimit, as: asLimit(65535)},
-	{v4: zone4 + ".session_expiry_interval", to: "mqtt.max_session_expiry", each: (*conversion).zoneLimit, as: asDuration},
+	{v4: zone4 + ".idle_timeout", to: "mqtt.idle_timeout", each: (*conversion).zoneLimit, why: oneZone, as: asDuration},
+	{v4: zone4 + ".max_packet_size", to: "mqtt.max_packet_size", each: (*conversion).zoneLimit, why: oneZone, as: asSize},
+	{v4: zone4 + ".max_inflight", to: "mqtt.max_inflight", each: (*conversion).zoneLimit, why: oneZone, as: asNumber(1, 65535)},
+	{v4: zone4 + ".max_mqueue_len", to: "mqtt.max_queued_messages", each: (*conversion).zoneLimit, why: oneZone, as: asNumber(1, 10_000_000)},
+	{v4: zone4 + ".max_subscriptions", to: "mqtt.max_subscriptions", each: (*conversion).zoneLimit, why: oneZone, as: asLimit(100_000_000)},
+	{v4: zone4 + ".max_topic_levels", to: "mqtt.max_topic_levels", each: (*conversion).zoneLimit, why: oneZone, as: asLimit(65535)},
+	{v4: zone4 + ".session_expiry_interval", to: "mqtt.max_session_expiry", each: (*conversion).zoneLimit, why: oneZone, as: asDuration},
 	{v4: zone4 + ".*", v5: zone5 + ".*", why: noZones},
-	{v5: "mqtt.peer_cert_as_username", to: "plugins.certmap.config.peer_cert_as_username", each: (*conversion).identity},
-	{v5: "mqtt.peer_cert_as_clientid", to: "plugins.certmap.config.peer_cert_as_clientid", each: (*conversion).identity},
-	{v5: "mqtt.use_username_as_clientid", to: "plugins.certmap.config.use_username_as_clientid", each: (*conversion).identity},
+	{v5: "mqtt.peer_cert_as_username", to: "plugins.certmap.config.peer_cert_as_username", each: (*conversion).identity, why: byCertmap},
+	{v5: "mqtt.peer_cert_as_clientid", to: "plugins.certmap.config.peer_cert_as_clientid", each: (*conversion).identity, why: byCertmap},
+	{v5: "mqtt.use_username_as_clientid", to: "plugins.certmap.config.use_username_as_clientid", each: (*conversion).identity, why: byCertmap},
 	{v5: "mqtt.idle_timeout", to: "mqtt.idle_timeout", as: asDuration},
 	{v4: "mqtt.max_packet_size", v5: "mqtt.max_packet_size", to: "mqtt.max_packet_size", as: asSize},
 	{v4: "mqtt.max_topic_levels", v5: "mqtt.max_topic_levels", to: "mqtt.max_topic_levels", as: asLimit(65535)},
@@ -206,6 +206,11 @@ var rules = []rule{
 }
 
 const noPSK = "there is no TLS with pre-shared keys yet, so such clients stay out; give them certificates, or a user name and a password over TLS"
+
+const (
+	byCertmap = "by the plugin certmap, which then comes first in auth.chain"
+	oneZone   = "of the zone external, or of the only one; one value counts for all here"
+)
 
 // match finds the rule of a key. The names are what NAME and TYPE stood for.
 func match(path []string, whole bool) (r *rule, old bool, names captures) {
