@@ -146,14 +146,15 @@ func (c *Cache) Clear() {
 	c.tell()
 }
 
-// Refresh fetches all lists and reads all files now, and returns what went
-// wrong after the last of them, or when ctx ends.
+// Refresh fetches all lists and reads all files now, whether or not they look
+// changed, and returns what went wrong after the last of them, or when ctx
+// ends.
 func (c *Cache) Refresh(ctx context.Context) error {
 	var errs []error
 	c.mu.Lock()
 	var flights []*flight
 	for _, e := range c.entries {
-		flights = append(flights, c.start(e))
+		flights = append(flights, c.start(e, true))
 	}
 	locals := c.sources()
 	c.mu.Unlock()
@@ -232,7 +233,7 @@ func (c *Cache) ask(a address, issuer *x509.Certificate, id issuerID, m manner) 
 	case e == nil:
 		e = c.insert(k, a.host, issuer)
 	}
-	f := c.start(e)
+	f := c.start(e, false)
 	if m.takeNothing && e.failures > 0 {
 		return nil, e.list, e.lastErr
 	}

@@ -72,8 +72,9 @@ func (e *entry) state(now time.Time) State {
 	return s
 }
 
-// start begins a fetch, or joins the one under way.
-func (c *Cache) start(e *entry) *flight {
+// start begins a fetch, or joins the one under way. In full, it is not for the
+// server to say that nothing has changed; no more is it if the list is stale.
+func (c *Cache) start(e *entry, full bool) *flight {
 	if e.flight != nil {
 		return e.flight
 	}
@@ -86,7 +87,7 @@ func (c *Cache) start(e *entry) *flight {
 	e.flight = f
 	c.flights++
 	had := fetch.Response{}
-	if e.list != nil && !e.list.stale(time.Now()) {
+	if !full && e.list != nil && !e.list.stale(time.Now()) {
 		had.ETag, had.LastModified = e.etag, e.modified
 	}
 	c.work.Go(func() {
@@ -216,7 +217,7 @@ func (c *Cache) wake(e *entry) {
 	c.mu.Lock()
 	if now := time.Now(); !e.gone && !c.closed {
 		if e.flight == nil && !now.Before(e.next) {
-			c.start(e)
+			c.start(e, false)
 		}
 		c.watch(e, now)
 	}

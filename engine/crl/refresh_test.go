@@ -136,8 +136,11 @@ func TestRefresh(t *testing.T) {
 		if got := fmt.Sprintf("%q", w.server.etags); got != `["" "1" "1"]` {
 			w.Errorf("sent %s", got)
 		}
+		if err := w.cache.Refresh(w.Context()); err != nil || w.server.etags[3] != "" { // not by the server's word
+			w.Errorf("%v, sent %q", err, w.server.etags)
+		}
 		s := w.cache.State()[0]
-		if !s.FetchedAt.Equal(w.server.begin.Add(30*time.Minute)) || !s.NextFetch.Equal(w.server.begin.Add(45*time.Minute)) || s.Health != Current {
+		if !s.FetchedAt.Equal(w.server.begin.Add(31*time.Minute)) || !s.NextFetch.Equal(w.server.begin.Add(46*time.Minute)) || s.Health != Current {
 			w.Errorf("%+v", s)
 		}
 		w.server.etag = "2"

@@ -33,3 +33,18 @@ func expires(h http.Header, now time.Time) time.Time {
 	}
 	return at
 }
+
+// lastModified returns Last-Modified if an object that is replaced from now on
+// cannot have the same: the header counts in seconds, so that one made a moment
+// ago may have a successor that looks as old (RFC 9110 section 8.8.2.2).
+func lastModified(h http.Header) string {
+	value := h.Get("Last-Modified")
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return ""
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err != nil || date.Sub(at) < time.Minute {
+		return ""
+	}
+	return value
+}

@@ -65,9 +65,9 @@ type Client struct {
 
 // Response is the answer to a [Client]'s question.
 type Response struct {
-	Body         []byte // the caller's
-	ETag         string // validators, for GetIf
-	LastModified string
+	Body         []byte    // the caller's
+	ETag         string    // validators, for GetIf
+	LastModified string    // only if it is fit to be a validator
 	NotModified  bool      // 304: what the validators belong to is still right, Body is empty
 	Expires      time.Time // when HTTP caches drop the answer; zero if it does not say
 }
@@ -164,7 +164,7 @@ func (c *Client) roundTrip(ctx context.Context, method string, u *url.URL, heade
 	defer resp.Body.Close()
 	r := Response{
 		ETag:         resp.Header.Get("ETag"),
-		LastModified: resp.Header.Get("Last-Modified"),
+		LastModified: lastModified(resp.Header),
 		Expires:      expires(resp.Header, time.Now()),
 	}
 	conditional := header.Get("If-None-Match") != "" || header.Get("If-Modified-Since") != ""

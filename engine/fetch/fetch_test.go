@@ -268,3 +268,20 @@ func TestExpires(t *testing.T) {
 		}
 	}
 }
+
+// The list that replaces another within the same second must not be missed.
+func TestLastModified(t *testing.T) {
+	const date = "Fri, 02 Jan 2026 03:04:05 GMT"
+	for modified, want := range map[string]bool{
+		"": false, "yesterday": false, date: false,
+		"Fri, 02 Jan 2026 03:03:06 GMT": false, "Fri, 02 Jan 2026 03:03:05 GMT": true, "Fri, 02 Jan 2026 03:05:05 GMT": false,
+	} {
+		got := lastModified(http.Header{"Date": {date}, "Last-Modified": {modified}})
+		if (got != "") != want || want && got != modified {
+			t.Errorf("%q: %q", modified, got)
+		}
+		if got := lastModified(http.Header{"Last-Modified": {modified}}); got != "" {
+			t.Errorf("%q without a date: %q", modified, got)
+		}
+	}
+}
