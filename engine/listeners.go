@@ -93,6 +93,7 @@ func (e *Engine) listeners(cfg *config.Config) ([]reactor.Listener, error) {
 		if l.TLS.OnRevoked == config.LapseDisconnect {
 			one.Judge = e.bundles.open[one.Name].Judge
 		}
+		one.Path = e.bundles.open[one.Name].Path
 		one.ExpireClients = l.TLS.OnCertExpiry == config.LapseDisconnect
 		out = append(out, one)
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -11,7 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wicketmq/wicket/engine"
 	"github.com/wicketmq/wicket/engine/cert"
+	"github.com/wicketmq/wicket/engine/config"
 )
 
 // certCommand makes and shows certificates, for trying things out and for
@@ -19,8 +23,8 @@ import (
 func certCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cert",
-		Short: "Make and show certificates",
-		Long:  "Make and show certificates. All are on ECDSA P-256, keys are readable by their owner only, and nothing is ever overwritten.",
+		Short: "Make, show and check certificates",
+		Long:  "Make, show and check certificates. All that are made are on ECDSA P-256, keys are readable by their owner only, and nothing is ever overwritten.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q; see wicket cert --help", args[0])}
@@ -29,7 +33,7 @@ func certCommand() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(certCACommand(), certServerCommand(), certClientCommand(), certShowCommand())
+	c.AddCommand(certCACommand(), certServerCommand(), certClientCommand(), certShowCommand(), certCheckCommand())
 	return c
 }
 
@@ -105,6 +109,56 @@ func certShowCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func certCheckCommand() *cobra.Command {
+	var files []string
+	var listener string
+	c := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Say step by step whether a listener would admit a client certificate",
+		Long: `Apply the rules of a TLS listener to the client certificate in a PEM file, with
+the intermediates that follow it there, and print each step. Revocation is asked
+about as the listener would, which may fetch lists and ask responders. Whether
+the client has the private key is not looked at. The exit code is 0 when the
+certificate is admitted, 1 when it is refused, 2 for wrong usage, 3 when the
+configuration is not good.`,
+		Example: "  wicket cert check --listener tls:default -c /etc/wicket/wicket.yaml client.pem",
+		Args:    someArgs(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			return certCheck(c.Context(), c.OutOrStdout(), files, listener, args[0])
+		},
+	}
+	configFilesFlag(c, &files)
+	c.Flags().StringVar(&listener, "listener", "tls:default", "TLS listener, as in listeners.tls of the configuration")
+	return c
+}
+
+// certCheckTimeout bounds what is asked of the network.
+const certCheckTimeout = time.Minute
+
+func certCheck(ctx context.Context, out io.Writer, files []string, listener, path string) error {
+	cfg, _, err := config.Load(configSources(files))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, certCheckTimeout)
+	defer cancel()
+	steps, err := engine.CheckClient(ctx, cfg, listener, path)
+	if _, ok := errors.AsType[*engine.NoListenerError](err); ok {
+		return usageError{err}
+	}
+	if err != nil {
+		return fmt.Errorf("cannot check by the rules of listener %q: %w", listener, err)
+	}
+	for _, s := range steps {
+		fmt.Fprintf(out, "%-12s %-8s %s\n", s.Name, s.Verdict, s.Text)
+	}
+	if s := cert.Refused(steps); s != nil {
+		return fmt.Errorf("%q is refused: %s", path, s.Reason)
+	}
+	fmt.Fprintln(out, "admitted")
+	return nil
 }
 
 func dirFlag(c *cobra.Command, dir *string) {

@@ -88,16 +88,18 @@ func refuse(reason Reason, leaf *x509.Certificate, format string, args ...any) e
 	return e
 }
 
-// Path returns the path by which a client that has completed its handshake is
-// admitted now, leaf first and trust anchor last: what [Bundle.Judge] wants to
-// see again. It is nil for a client without a certificate, and on a listener
-// that asks for none.
-func (b *Bundle) Path(s tls.ConnectionState) ([]*x509.Certificate, error) {
+// Path returns the path by which a client that has completed its handshake was
+// let in, leaf first and trust anchor last: what [Bundle.Judge] wants to see
+// again. Its authorities are the same objects for all clients as far as they
+// are in cacertfile. It is nil for a client without a certificate, and on a
+// listener that asks for none. It verifies no signature, so that a loop may
+// call it.
+func (b *Bundle) Path(s tls.ConnectionState) []*x509.Certificate {
 	l := b.current.Load()
 	if l.trust == nil || len(s.PeerCertificates) == 0 {
-		return nil, nil
+		return nil
 	}
-	return l.trust.admit(s.VerifiedChains, s.PeerCertificates, l.now())
+	return l.trust.complete(s.VerifiedChains, l.now())
 }
 
 // Judge applies the rules in force now to the path of a connected client:

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type trust struct {
 	anchors *x509.CertPool // where a path ends (TLS-18)
 	below   *x509.CertPool // intermediates of the file that lead to an anchor
 	ends    map[string]bool
+	up      map[string][]*x509.Certificate // the path of each, itself first, to its anchor; by DER
 	depth   int
 	usages  []x509.OID
 }
@@ -39,7 +41,7 @@ func loadTrust(o Options, now time.Time) (*trust, []string, error) {
 	}
 	t := &trust{
 		pool: x509.NewCertPool(), anchors: x509.NewCertPool(), below: x509.NewCertPool(),
-		ends: make(map[string]bool), depth: o.Depth,
+		ends: make(map[string]bool), up: make(map[string][]*x509.Certificate), depth: o.Depth,
 	}
 	if t.usages, err = parseUsages(o.ExtKeyUsage); err != nil {
 		return nil, nil, err
@@ -60,7 +62,11 @@ func loadTrust(o Options, now time.Time) (*trust, []string, error) {
 	usable := 0
 	for i, c := range certs {
 		anchor := t.ends[string(c.Raw)]
-		if !anchor && !leadsTo(c, t.anchors, others) {
+		up := []*x509.Certificate{c}
+		if !anchor {
+			up = leadsTo(c, t.anchors, others)
+		}
+		if up == nil {
 			warnings = append(warnings, fmt.Sprintf("cacertfile %q: certificate %d (%s) is not used: %s", path, i+1, named(c), notUsed(o.PartialChain)))
 			continue
 		}
@@ -70,6 +76,7 @@ func loadTrust(o Options, now time.Time) (*trust, []string, error) {
 			usable++
 		}
 		t.pool.AddCert(c)
+		t.up[string(c.Raw)] = up
 		if !anchor {
 			t.below.AddCert(c)
 		}
@@ -123,16 +130,19 @@ func authority(c *x509.Certificate) bool {
 	return c.IsCA || c.Version < 3
 }
 
-// leadsTo reports whether an intermediate has a path to an anchor, at any time:
-// validity is checked where clients are verified.
-func leadsTo(c *x509.Certificate, anchors, intermediates *x509.CertPool) bool {
-	_, err := c.Verify(x509.VerifyOptions{
+// leadsTo returns the path of an intermediate to an anchor, at any time:
+// validity is checked where clients are verified. It is nil when there is none.
+func leadsTo(c *x509.Certificate, anchors, intermediates *x509.CertPool) []*x509.Certificate {
+	chains, err := c.Verify(x509.VerifyOptions{
 		Roots:         anchors,
 		Intermediates: intermediates,
 		CurrentTime:   c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore) / 2),
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
-	return err == nil
+	if err != nil {
+		return nil
+	}
+	return chains[0]
 }
 
 // admit returns the path by which a certificate is accepted at a time: the
@@ -143,7 +153,7 @@ func leadsTo(c *x509.Certificate, anchors, intermediates *x509.CertPool) bool {
 func (t *trust) admit(chains [][]*x509.Certificate, presented []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	path, err := t.first(chains, now)
 	if err != nil {
-		if chains, err = t.build(presented, now); err == nil {
+		if chains, err = t.verify(presented, now, x509.ExtKeyUsageClientAuth); err == nil {
 			path, err = t.first(chains, now)
 		}
 	}
@@ -199,10 +209,10 @@ func intermediates(chain []*x509.Certificate) (n int) {
 	return n
 }
 
-// build verifies what a client has sent with all that the file holds. It is
-// needed only for clients that leave out intermediates, and after a change of
-// the file.
-func (t *trust) build(presented []*x509.Certificate, now time.Time) ([][]*x509.Certificate, error) {
+// verify verifies what a client has sent with all that the file holds. A
+// handshake needs it only for clients that leave out intermediates, and after a
+// change of the file.
+func (t *trust) verify(presented []*x509.Certificate, now time.Time, usage x509.ExtKeyUsage) ([][]*x509.Certificate, error) {
 	between := t.below
 	if len(presented) > 1 {
 		between = t.below.Clone()
@@ -211,11 +221,48 @@ func (t *trust) build(presented []*x509.Certificate, now time.Time) ([][]*x509.C
 		}
 	}
 	chains, err := presented[0].Verify(x509.VerifyOptions{
-		Roots: t.anchors, Intermediates: between, CurrentTime: now,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		Roots: t.anchors, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage},
 	})
 	if err != nil {
 		return nil, &tls.CertificateVerificationError{UnverifiedCertificates: presented, Err: err}
 	}
 	return chains, nil
+}
+
+// complete returns the path of a client that has been let in, without verifying
+// anything again: an intermediate of the file at its end is followed up to its
+// anchor. Certificates of the file are the file's own objects, so that what is
+// kept of a resumed session is one leaf, not a copy of its authorities.
+func (t *trust) complete(chains [][]*x509.Certificate, now time.Time) []*x509.Certificate {
+	path, err := t.first(chains, now)
+	if err != nil {
+		if len(chains) == 0 {
+			return nil
+		}
+		path = chains[0]
+	}
+	out := slices.Clone(path)
+	for i, c := range out {
+		if up := t.up[string(c.Raw)]; up != nil {
+			return append(out[:i], up...)
+		}
+	}
+	return out
+}
+
+// mostNamed is how many anchors a sentence names.
+const mostNamed = 5
+
+func (t *trust) anchorNames() []string {
+	var names []string
+	for raw := range t.ends {
+		if up := t.up[raw]; up != nil {
+			names = append(names, named(up[0]))
+		}
+	}
+	slices.Sort(names)
+	if n := len(names); n > mostNamed {
+		names = append(names[:mostNamed], fmt.Sprintf("and %d more", n-mostNamed))
+	}
+	return names
 }

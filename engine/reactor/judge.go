@@ -53,9 +53,7 @@ func (c *conn) keepPath(round uint64) {
 func (c *conn) verifiedPath() []*x509.Certificate {
 	s := c.tls.State()
 	if c.ln.Path != nil {
-		if path, err := c.ln.Path(s); err == nil {
-			return path
-		}
+		return c.ln.Path(s)
 	}
 	if len(s.VerifiedChains) == 0 {
 		return nil

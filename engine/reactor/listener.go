@@ -48,9 +48,9 @@ type Listener struct {
 	// client certificate keeps the leaf's DER (CERT-12).
 	Judge func(path []*x509.Certificate) error
 
-	// Path says by which path a client is let in, on its loop; nil takes the
+	// Path says by which path a client was let in, on its loop; nil takes the
 	// first that crypto/tls has found.
-	Path func(tls.ConnectionState) ([]*x509.Certificate, error)
+	Path func(tls.ConnectionState) []*x509.Certificate
 
 	// ExpireClients disconnects a client when its certificate expires. It
 	// keeps the DER, too.
