@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/wicketmq/wicket/engine/fetch"
 )
 
 // A server that turns against us costs no more than its bounds, and the list
@@ -52,20 +54,26 @@ func TestHostileServer(t *testing.T) {
 		}
 	})
 	device := issue(t, "device", root, at(w.URL+"/list"))
-	c := newCache(t, Options{HTTPTimeout: 200 * time.Millisecond, MaxSize: 64 << 10})
+	c := newCache(t, Options{MaxSize: 64 << 10})
+	patient := c.fetcher
+	hasty := fetch.New(fetch.Options{Timeout: 100 * time.Millisecond, MaxBody: 64 << 10})
 	k := newChecker(t, c, CheckerOptions{})
 	wants(t, k.Check(t.Context(), path(device, root)), "")
 	for trick, want := range map[string]string{
 		"redirects": "more than 3 redirects", "large": "larger than 65536 bytes", "endless": "larger than 65536 bytes",
-		"drip": "no complete answer within 200ms", "half": "breaks off", "unmodified": "304 Not Modified",
+		"drip": "no complete answer within 100ms", "half": "breaks off", "unmodified": "304 Not Modified",
 	} {
 		hostile.Store(trick)
+		if c.fetcher = patient; trick == "drip" {
+			c.fetcher = hasty
+		}
 		if err := c.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", trick, err, want)
 		}
 		wants(t, k.Check(t.Context(), path(device, root)), "")
 	}
 	hostile.Store("")
+	c.fetcher = patient
 	if err := c.Refresh(t.Context()); err != nil {
 		t.Error(err)
 	}

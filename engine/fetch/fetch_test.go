@@ -142,19 +142,24 @@ func TestHostileServer(t *testing.T) {
 			w.WriteHeader(http.StatusPartialContent)
 		}
 	})
-	c := New(Options{Timeout: 200 * time.Millisecond, MaxBody: 10 << 10})
+	patient := New(Options{MaxBody: 10 << 10})
+	hasty := New(Options{Timeout: 100 * time.Millisecond, MaxBody: 10 << 20})
 	for path, cause := range map[string]string{
 		"/404":      "404 Not Found",
 		"/declared": "larger than 10240 bytes",
 		"/endless":  "larger than 10240 bytes",
 		"/half":     "breaks off after 4 bytes",
-		"/drip":     "no complete answer within 200ms",
-		"/silent":   "no complete answer within 200ms",
+		"/drip":     "no complete answer within 100ms",
+		"/silent":   "no complete answer within 100ms",
 		"/loop":     "more than 3 redirects",
 		"/file":     `redirected to "file:///etc/passwd": not an http or https URL`,
 		"/header":   "header",
 		"/partial":  "206 Partial Content",
 	} {
+		c := patient
+		if strings.Contains(cause, "100ms") {
+			c = hasty
+		}
 		r, err := c.Get(t.Context(), s.URL+path)
 		if err == nil {
 			t.Errorf("%s: %d bytes are taken", path, len(r.Body))
