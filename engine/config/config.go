@@ -13,7 +13,10 @@
 // buffers.
 package config
 
-import "time"
+import (
+	"path/filepath"
+	"time"
+)
 
 //go:generate go test -run TestGenerated -update .
 
@@ -27,6 +30,7 @@ type Config struct {
 	Authz     Authz             `key:"authz" aka:"authorization" doc:"Who may publish and subscribe where."`
 	MQTT      MQTT              `key:"mqtt" reload:"restart" doc:"Protocol limits, for each client unless the sentence says otherwise."`
 	CRLCache  CRLCache          `key:"crl_cache" doc:"Revocation lists, fetched once for all listeners."`
+	Control   Control           `key:"control" doc:"The socket of wicket status, wicket ctl and wicket plugin list."`
 	Memory    Memory            `key:"memory" doc:"How much memory the broker takes before garbage is collected."`
 	Log       Log               `key:"log" doc:"What the broker writes to standard error."`
 	Shutdown  Shutdown          `key:"shutdown" doc:"How the broker stops."`
@@ -125,6 +129,20 @@ type Retained struct {
 type Outbound struct {
 	HighWater ByteSize `key:"high_water" default:"1MB" min:"4KB" max:"1GB" doc:"Bytes unsent at which QoS 0 messages for the client are dropped and the others stay in its queue."`
 	Max       ByteSize `key:"max" default:"8MB" min:"64KB" max:"4GB" doc:"Bytes unsent at which the connection is closed. Must leave room for high_water and one packet of max_packet_size."`
+}
+
+// Control is the socket on which a running broker is looked into and steered.
+type Control struct {
+	Enable bool   `key:"enable" default:"true" reload:"restart" doc:"Whether the socket is opened. It also keeps a second broker from starting on the same data_dir."`
+	Socket string `key:"socket" path:"any" reload:"restart" doc:"Path of the Unix socket, for the broker's user and root only; empty means control.sock in data_dir."`
+}
+
+// ControlSocket is the path of the control socket.
+func (c *Config) ControlSocket() string {
+	if c.Control.Socket != "" {
+		return c.Control.Socket
+	}
+	return filepath.Join(c.DataDir, "control.sock")
 }
 
 // Log says what is logged and how.

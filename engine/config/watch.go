@@ -30,6 +30,7 @@ type Watcher struct {
 	stamp  digest   // of named
 	onLoad func(*Config, *Report, error)
 	reload chan struct{}
+	asked  chan func(*Config, *Report, error)
 	events chan fsnotify.Event // tests send here in place of the system
 }
 
@@ -40,7 +41,7 @@ type Watcher struct {
 func NewWatcher(src Sources, loaded *Report, onLoad func(*Config, *Report, error)) *Watcher {
 	w := &Watcher{
 		src: src, seen: loaded.digest, named: loaded.named, stamp: loaded.stamp,
-		onLoad: onLoad, reload: make(chan struct{}, 1),
+		onLoad: onLoad, reload: make(chan struct{}, 1), asked: make(chan func(*Config, *Report, error)),
 	}
 	if loaded.missing {
 		// The broker made the file since, as it does at its first start, or
@@ -56,6 +57,29 @@ func (w *Watcher) Reload() {
 	select {
 	case w.reload <- struct{}{}:
 	default:
+	}
+}
+
+// Load asks for a load now and hands its result to onLoad in place of the one
+// that the Watcher was made with, on the goroutine of Run too. It returns when
+// onLoad has, or with the error of ctx when that ends before; onLoad may run
+// even then.
+func (w *Watcher) Load(ctx context.Context, onLoad func(*Config, *Report, error)) error {
+	done := make(chan struct{})
+	ask := func(cfg *Config, report *Report, err error) {
+		defer close(done)
+		onLoad(cfg, report, err)
+	}
+	select {
+	case w.asked <- ask:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -97,11 +121,14 @@ func (w *Watcher) Run(ctx context.Context) {
 		case <-quiet.C:
 			restless = time.Time{}
 			if w.changed() {
-				w.load()
+				w.load(w.onLoad)
 			}
 			dirs.watch(w)
 		case <-w.reload:
-			w.load()
+			w.load(w.onLoad)
+			dirs.watch(w)
+		case onLoad := <-w.asked:
+			w.load(onLoad)
 			dirs.watch(w)
 		}
 	}
@@ -111,14 +138,14 @@ func (w *Watcher) changed() bool {
 	return fingerprint(w.src.Files) != w.seen || stamp(w.named) != w.stamp
 }
 
-func (w *Watcher) load() {
+func (w *Watcher) load(onLoad func(*Config, *Report, error)) {
 	w.stamp = stamp(w.named)
 	cfg, report, err := Load(w.src)
 	w.seen = report.digest
 	if err == nil {
 		w.named, w.stamp = report.named, report.stamp
 	}
-	w.onLoad(cfg, report, err)
+	onLoad(cfg, report, err)
 }
 
 func positive(d, otherwise time.Duration) time.Duration {

@@ -351,3 +351,32 @@ func TestWatchRace(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// TestWatchLoad: a load that is asked for is answered to who asked, when it is
+// done, whether a file has changed or not.
+func TestWatchLoad(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "wicket.yaml")
+	write(t, name, fmt.Sprintf(onPort, 1))
+	var w *Watcher
+	watching(t, name, func(made *Watcher) { made.Debounce = time.Hour; w = made })
+	for i := range 3 {
+		write(t, name, fmt.Sprintf(onPort, 10+i/2))
+		var got loaded
+		must(t, w.Load(t.Context(), func(cfg *Config, _ *Report, err error) { got = loaded{port(cfg), err} }))
+		if got.port != 10+i/2 || got.err != nil {
+			t.Errorf("load %d: %+v", i, got)
+		}
+	}
+	write(t, name, "nonsense: 1\n")
+	var failed error
+	must(t, w.Load(t.Context(), func(_ *Config, _ *Report, err error) { failed = err }))
+	if failed == nil || !strings.Contains(failed.Error(), "nonsense") {
+		t.Errorf("error %v", failed)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	idle := NewWatcher(Sources{}, &Report{}, nil)
+	if err := idle.Load(ended, nil); err != context.Canceled {
+		t.Errorf("nobody runs: %v", err)
+	}
+}
