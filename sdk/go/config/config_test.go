@@ -1,0 +1,169 @@
+package config
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func read(t *testing.T, text string) *Object {
+	t.Helper()
+	o, err := Read(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return o
+}
+
+func TestRead(t *testing.T) {
+	o := read(t, `{"text":"a\u00e4\ud83d\ude00\n\"", "yes":true, "no":false, "n":-12, "list":["a",""], "empty":[], "none":null,
+		"block":{"inner":{"k":"v"}}, "names":{"b":"1","a":"2","c":null}}`)
+	text, _ := o.Text("text")
+	yes, okYes := o.Bool("yes")
+	no, okNo := o.Bool("no")
+	n, _ := o.Int("n")
+	list, _ := o.Texts("list")
+	empty, okEmpty := o.Texts("empty")
+	block, _ := o.Object("block")
+	inner, _ := block.Object("inner")
+	v, _ := inner.Text("k")
+	names, _ := o.Object("names")
+	keys := names.Keys()
+	names.Text("a")
+	names.Text("b")
+	names.Text("c")
+	if text != "aä😀\n\"" || !yes || !okYes || no || !okNo || n != -12 || !reflect.DeepEqual(list, []string{"a", ""}) ||
+		len(empty) != 0 || !okEmpty || v != "v" || !reflect.DeepEqual(keys, []string{"b", "a"}) {
+		t.Errorf("%q %v %v %d %q %q %q %q", text, yes, no, n, list, empty, v, keys)
+	}
+	for _, absent := range []string{"none", "nothing"} {
+		_, ok1 := o.Text(absent)
+		_, ok2 := o.Bool(absent)
+		_, ok3 := o.Int(absent)
+		_, ok4 := o.Texts(absent)
+		_, ok5 := o.Object(absent)
+		if ok1 || ok2 || ok3 || ok4 || ok5 || o.Has(absent) {
+			t.Errorf("%s is there", absent)
+		}
+	}
+	if !o.Has("yes") || !o.Has("no") {
+		t.Error("a key is not there")
+	}
+	if err := o.Err(); err != nil {
+		t.Error(err)
+	}
+	for _, text := range []string{"", "null", "{}", " {\n} "} {
+		if err := read(t, text).Err(); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{`{"text":1}`, "text: want text, not a number"},
+		{`{"yes":"true"}`, "yes: want true or false, not text"},
+		{`{"n":1.5}`, "n: want a whole number, not 1.5"},
+		{`{"n":true}`, "n: want a whole number, not true or false"},
+		{`{"list":"a"}`, "list: want a list of texts, not text"},
+		{`{"list":["a",{}]}`, "list[1]: want text, not keys with values"},
+		{`{"list":[null]}`, "list[0]: want text, not nothing"},
+		{`{"block":[]}`, "block: want keys with values, not a list"},
+		{`{"block":{"txet":1}}`, "block.txet: no such key; there are text"},
+		{`{"extra":1,"text":"bad"}`, "text: is bad; all is bad; extra: no such key; there are text, yes, n, list, block"},
+		{`{"block":{"text":"bad"}}`, "block.text: is bad; block: all is bad"},
+	} {
+		o := read(t, c.text)
+		check := func(o *Object) {
+			if text, _ := o.Text("text"); text == "bad" {
+				o.Fault("text", "is bad")
+				o.Fault("", "all is bad")
+			}
+		}
+		check(o)
+		o.Bool("yes")
+		o.Int("n")
+		o.Texts("list")
+		if b, ok := o.Object("block"); ok {
+			check(b)
+		}
+		if err := o.Err(); err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v, want %s", c.text, err, c.want)
+		}
+	}
+	many := read(t, `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1,"l":1,"m":1,"n":1}`)
+	if err := many.Err(); err == nil || !strings.HasSuffix(err.Error(), "; and 2 more") {
+		t.Error(err)
+	}
+}
+
+func TestMalformed(t *testing.T) {
+	for _, text := range []string{
+		"{", "}", "[", `{"a"}`, `{"a":}`, `{"a":1`, `{"a":1,}`, `{,}`, `{"a" 1}`, `{a:1}`, `{"a":tru}`, `{"a":1}x`, `{"a":1 "b":2}`,
+		`{"a":"`, `{"a":"\`, `{"a":"\x"}`, `{"a":"\u12"}`, `{"a":"\u+123"}`, `{"a":"\ud800"}`, `{"a":"\ud800\u0041"}`, "{\"a\":\"\n\"}", "{\"a\":\"\xff\"}",
+		`{"a":-}`, `{"a":1e}`, `{"a":1,"a":2}`, strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), strings.Repeat("[", 1<<20),
+	} {
+		if _, err := Read(text); err == nil || !strings.HasPrefix(err.Error(), "the plugin's config is no JSON: ") {
+			t.Errorf("%.40q: %v", text, err)
+		}
+	}
+	for _, text := range []string{"1", `"a"`, "[]", "true"} {
+		if _, err := Read(text); err == nil || !strings.Contains(err.Error(), "not keys with values") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// FuzzParse: what encoding/json can read means the same here. It takes more than
+// the operator's config can be: halves of surrogate pairs, bytes that are no
+// UTF-8, keys given twice.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{`{"a":"\u00e4\ud83d\ude00","b":[1,-2.5e3,true,null],"c":{"d":{}}}`, `[[[]]]`, ` "x" `, "{", `{"a":1,"a":2}`, `01`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p := parser{text: text}
+		got := plain(p.document())
+		var want any
+		err := json.Unmarshal([]byte(text), &want)
+		switch {
+		case p.err == nil && err == nil:
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%v, want %v", got, want)
+			}
+		case err == nil && utf8.ValidString(text) && !strings.Contains(p.err.Error(), "twice") &&
+			!strings.Contains(p.err.Error(), "surrogate") && !strings.Contains(p.err.Error(), "levels"):
+			t.Errorf("%v", p.err)
+		case p.err == nil && !laxNumber(text):
+			t.Errorf("accepts what is no JSON: %v", err)
+		}
+	})
+}
+
+// laxNumber reports whether a text has digits: numbers such as 01 are taken.
+func laxNumber(text string) bool { return strings.ContainsAny(text, "0123456789") }
+
+func plain(v any) any {
+	switch v := v.(type) {
+	case number:
+		var n float64
+		if json.Unmarshal([]byte(v), &n) != nil {
+			return nil
+		}
+		return n
+	case []any:
+		for i := range v {
+			v[i] = plain(v[i])
+		}
+		return v
+	case *Object:
+		m := map[string]any{}
+		for _, e := range v.entries {
+			m[e.key] = plain(e.value)
+		}
+		return m
+	}
+	return v
+}
