@@ -170,12 +170,21 @@ func faulty(decider string, err error) Outcome {
 	}
 }
 
+// near reports whether the client is on this machine. One that a proxy here
+// connects without saying from where (PROXY-04) may be anywhere.
+func (r *Request) near() bool {
+	if r.Proxy != nil && r.Proxy.Via == r.Peer {
+		return false
+	}
+	return r.Peer.Addr().Unmap().IsLoopback()
+}
+
 // unasked decides about a client that no decider has an opinion on, by what
 // the client itself has shown.
 func (a *admission) unasked() Outcome {
 	g, req := a.gate, a.shown
 	allow := g.anonymous == AnonymousAllow ||
-		g.anonymous == AnonymousLoopback && req.Peer.Addr().Unmap().IsLoopback()
+		g.anonymous == AnonymousLoopback && req.near()
 	empty := len(g.chain) == 0
 	switch {
 	case req.AuthMethod != "":

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -128,6 +129,29 @@ func TestOpenBroker(t *testing.T) {
 			out := enter(t, mustGate(t, c.o), c.req)
 			if got := out.Grant.Check(Publish, []byte("a/b"), 1, false); got != c.want {
 				t.Errorf("Check = %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// A proxy on this machine does not bring its clients there.
+func TestLoopbackBehindProxy(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		peer  netip.AddrPort
+		proxy *Proxy
+		want  bool
+	}{
+		{"direct", loopback, nil, true},
+		{"client unknown to the proxy", loopback, &Proxy{Via: loopback}, false},
+		{"client here", addrPort("127.0.0.1:7"), &Proxy{Via: loopback}, true},
+		{"client elsewhere", addrPort("192.0.2.1:7"), &Proxy{Via: loopback}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := nobody()
+			r.Peer, r.Proxy = c.peer, c.proxy
+			if got := enter(t, mustGate(t, Options{Anonymous: AnonymousLoopback}), r).Grant != nil; got != c.want {
+				t.Errorf("let in: %v", got)
 			}
 		})
 	}
