@@ -26,21 +26,36 @@ var groups = []group{
 	{tls.CurveP521, false, []string{"P-521", "secp521r1"}},
 }
 
-// chooseGroups puts the option curves into the configuration; the order among
-// them is Go's.
-func (l *loaded) chooseGroups(list []string) error {
-	classical := false
+// CheckCurves says what is wrong with the option curves.
+func CheckCurves(list []string) error {
+	_, err := parseGroups(list)
+	return err
+}
+
+func parseGroups(list []string) (out []*group, err error) {
 	for _, name := range split(list, ",:") {
 		g := findGroup(name)
 		if g == nil {
-			return fmt.Errorf("curves: %q is not known; the names are %s", name, groupNames())
+			return nil, fmt.Errorf("%q is not known; the names are %s", name, groupNames())
 		}
-		classical = classical || !g.hybrid
-		if !slices.Contains(l.config.CurvePreferences, g.id) {
-			l.config.CurvePreferences = append(l.config.CurvePreferences, g.id)
-		}
+		out = append(out, g)
 	}
-	if len(l.config.CurvePreferences) > 0 && !classical && l.config.MinVersion < tls.VersionTLS13 {
+	return out, nil
+}
+
+// chooseGroups puts the option curves into the configuration; the order among
+// them is Go's.
+func (l *loaded) chooseGroups(list []string) error {
+	all, err := parseGroups(list)
+	if err != nil {
+		return fmt.Errorf("curves: %w", err)
+	}
+	classical := len(all) == 0
+	for _, g := range all {
+		classical = classical || !g.hybrid
+		l.config.CurvePreferences = append(l.config.CurvePreferences, g.id)
+	}
+	if !classical && l.config.MinVersion < tls.VersionTLS13 {
 		return fmt.Errorf("curves: %s is for TLS 1.3 only, but versions lists %s too; add X25519 and P-256",
 			strings.Join(list, ", "), tls.VersionName(l.config.MinVersion))
 	}
@@ -64,14 +79,22 @@ func groupNames() string {
 	return strings.Join(names, ", ")
 }
 
+// CheckALPN says what is wrong with the option alpn.
+func CheckALPN(list []string) error {
+	for _, name := range list {
+		if len(name) == 0 || len(name) > 255 || hasControl(name) {
+			return fmt.Errorf("%q is no protocol name; it has 1 to 255 characters, like mqtt", name)
+		}
+	}
+	return nil
+}
+
 // chooseProtocols puts the option alpn into the configuration. A client that
 // asks for none of them gets the alert no_application_protocol (RFC 7301
 // section 3.2); one that asks for nothing is let in.
 func (l *loaded) chooseProtocols(list []string) error {
-	for _, name := range list {
-		if len(name) == 0 || len(name) > 255 || hasControl(name) {
-			return fmt.Errorf("alpn: %q is no protocol name; it has 1 to 255 characters, like mqtt", name)
-		}
+	if err := CheckALPN(list); err != nil {
+		return fmt.Errorf("alpn: %w", err)
 	}
 	l.config.NextProtos = slices.Clone(list)
 	return nil

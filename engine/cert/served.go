@@ -33,6 +33,9 @@ type Leaf struct {
 	Cert   *x509.Certificate
 	Issuer *x509.Certificate // the next certificate of the file; nil when there is none
 	Name   string            // the server name it is for; empty for all others
+
+	Chain    []*x509.Certificate // what is sent, this one first
+	Certfile string
 }
 
 // loadServed reads every certificate of a listener: the one for all, then those
@@ -46,7 +49,7 @@ func loadServed(o Options, now time.Time) ([]served, []string, error) {
 	for _, s := range o.SNI {
 		name, err := serverName(s.Name)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("sni: %w", err)
 		}
 		if slices.ContainsFunc(out, func(o served) bool { return o.name == name }) {
 			return nil, nil, fmt.Errorf("sni %q has two certificates; keep one", s.Name)
@@ -64,13 +67,19 @@ func loadServed(o Options, now time.Time) ([]served, []string, error) {
 	return out, warnings, nil
 }
 
+// CheckServerName says what is wrong with the option sni.
+func CheckServerName(pattern string) error {
+	_, err := serverName(pattern)
+	return err
+}
+
 // serverName checks a pattern and returns it in lower case.
 func serverName(pattern string) (string, error) {
 	name := strings.ToLower(pattern)
 	labels := strings.Split(strings.TrimPrefix(name, "*."), ".")
 	_, err := netip.ParseAddr(name)
 	if err == nil || slices.ContainsFunc(labels, func(l string) bool { return !isLabel(l) }) {
-		return "", fmt.Errorf("sni %q is no host name: write broker.example.com or *.example.com, names beyond ASCII in their xn-- form; clients send no addresses (RFC 6066 section 3)", pattern)
+		return "", fmt.Errorf("%q is no host name: write broker.example.com or *.example.com, names beyond ASCII in their xn-- form; clients send no addresses (RFC 6066 section 3)", pattern)
 	}
 	return name, nil
 }
@@ -148,7 +157,7 @@ func (l *loaded) serves(leaf []byte) bool {
 func (b *Bundle) Leaves() []Leaf {
 	var out []Leaf
 	for _, s := range b.current.Load().served {
-		leaf := Leaf{Cert: s.chain[0], Name: s.name}
+		leaf := Leaf{Cert: s.chain[0], Name: s.name, Chain: s.chain, Certfile: s.files.Certfile}
 		if len(s.chain) > 1 {
 			leaf.Issuer = s.chain[1]
 		}

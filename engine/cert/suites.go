@@ -67,9 +67,16 @@ func parseSuites(list []string) ([]suite, error) {
 		}
 	}
 	if len(bad) > 0 {
-		return nil, fmt.Errorf("ciphers: %d of %d cannot be used: %s", len(bad), len(bad)+len(out), strings.Join(bad, ", "))
+		return nil, fmt.Errorf("%d of %d cannot be used: %s", len(bad), len(bad)+len(out), strings.Join(bad, ", "))
 	}
 	return out, nil
+}
+
+// CheckCiphers says what is wrong with the option ciphers, whatever versions
+// and keys it is for.
+func CheckCiphers(list []string) error {
+	_, err := parseSuites(list)
+	return err
 }
 
 func findSuite(name string) *tls.CipherSuite {
@@ -147,8 +154,11 @@ var selectors = []string{"HIGH", "MEDIUM", "LOW", "ALL", "DEFAULT", "COMPLEMENTO
 // odd about it.
 func (l *loaded) chooseSuites(list []string) error {
 	all, err := parseSuites(list)
-	if err != nil || len(all) == 0 {
-		return err // without a list Go chooses
+	if err != nil {
+		return fmt.Errorf("ciphers: %w", err)
+	}
+	if len(all) == 0 {
+		return nil // Go chooses
 	}
 	lowest, highest := l.config.MinVersion, l.config.MaxVersion
 	l.config.CipherSuites = []uint16{}

@@ -44,7 +44,7 @@ func loadTrust(o Options, now time.Time) (*trust, []string, error) {
 		ends: make(map[string]bool), up: make(map[string][]*x509.Certificate), depth: o.Depth,
 	}
 	if t.usages, err = parseUsages(o.ExtKeyUsage); err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("verify_peer_ext_key_usage: %w", err)
 	}
 	others := x509.NewCertPool()
 	for i, c := range certs {

@@ -29,15 +29,22 @@ func parseUsages(list []string) ([]x509.OID, error) {
 		}
 		dotted, ok := strings.CutPrefix(name, "OID:")
 		if !ok {
-			return nil, fmt.Errorf("verify_peer_ext_key_usage: %q is not known; the names are clientAuth, serverAuth, codeSigning, emailProtection, timeStamping, ocspSigning, and any other is written OID:1.2.3", name)
+			return nil, fmt.Errorf("%q is not known; the names are clientAuth, serverAuth, codeSigning, emailProtection, timeStamping, ocspSigning, and any other is written OID:1.2.3", name)
 		}
 		oid, err := x509.ParseOID(dotted)
 		if err != nil {
-			return nil, fmt.Errorf("verify_peer_ext_key_usage: %q is not an object identifier; write it OID:1.2.3", name)
+			return nil, fmt.Errorf("%q is not an object identifier; write it OID:1.2.3", name)
 		}
 		out = append(out, oid)
 	}
 	return out, nil
+}
+
+// CheckExtKeyUsage says what is wrong with the option
+// verify_peer_ext_key_usage.
+func CheckExtKeyUsage(list []string) error {
+	_, err := parseUsages(list)
+	return err
 }
 
 // split cuts the entries of a list at separators and trims them; empty ones are
