@@ -158,6 +158,7 @@ func (w *walker) instruction(r *reader) {
 		if op == opMemoryGrow {
 			w.leaves()
 		}
+		w.access(i)
 		r.immediate(i)
 		w.out = append(w.out, before[:len(before)-len(r.b)]...)
 	}
@@ -165,6 +166,13 @@ func (w *walker) instruction(r *reader) {
 
 // leaves notes an instruction that the engine carries out in Go.
 func (w *walker) leaves() { w.slow(leaveCost) }
+
+// access notes a load or store.
+func (w *walker) access(i immediate) {
+	if i == memory {
+		w.regions[len(w.regions)-1].bytes += accessBytes
+	}
+}
 
 // slow adds to the price of the innermost region.
 func (w *walker) slow(units int) {
@@ -260,13 +268,13 @@ func (w *walker) blockType(r *reader) {
 }
 
 // misc rewrites an instruction behind 0xfc. The second part of the opcode is a
-// number too; it is written in its shortest form.
+// number; engines differ on longer forms of it.
 func (w *walker) misc(r *reader) {
-	sub := r.u32()
+	sub := r.byte()
 	if r.err != nil {
 		return
 	}
-	if uint64(sub) >= uint64(len(miscs)) {
+	if int(sub) >= len(miscs) {
 		r.failf("uses the instruction 0xfc %d (%s)", sub, proposal(opMisc))
 		return
 	}
@@ -278,7 +286,7 @@ func (w *walker) misc(r *reader) {
 		w.leaf = false
 		w.payLength(d.shift)
 	}
-	w.out = append(w.out, opMisc, byte(sub))
+	w.out = append(w.out, opMisc, sub)
 	w.out = verbatim(r, w.out, func() {
 		r.immediate(d.immediate)
 		for range d.zeros {
@@ -311,6 +319,7 @@ func (w *walker) vector(r *reader) {
 			}
 		}
 		i, more := vector(sub)
+		w.access(i)
 		r.immediate(i)
 		r.take(more)
 	})

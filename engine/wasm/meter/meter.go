@@ -44,8 +44,9 @@ const (
 
 // Full is the usual filling. A unit is an iteration of a tiny loop or
 // UnitBytes of code, one to ten nanoseconds of common code, so that the host is
-// asked for more about every hundred microseconds. Code that does nothing but
-// miss the caches takes a hundred times as long.
+// asked for more after some hundred microseconds; code that does nothing but
+// miss the caches takes tens of milliseconds, as does one memory.copy of 64 MiB
+// (see BenchmarkInterval).
 const Full = 1 << 16
 
 // UnitBytes is the size of code that costs one unit.
@@ -57,6 +58,10 @@ const (
 	tableShift  = 4 // a unit for 16 entries of a table
 	leaveCost   = 8 // instructions that the engine carries out in Go
 )
+
+// accessBytes is what a load or store costs besides its own bytes: it may miss
+// all caches.
+const accessBytes = 12
 
 // Rewrite returns a copy of a module that pays for what it does. The result is
 // valid if the original is; whether it is, is for the engine to say, but what

@@ -39,7 +39,7 @@ func guests(t testing.TB) []string {
 
 func engine(t testing.TB) wazero.Runtime {
 	t.Helper()
-	r := wazero.NewRuntimeWithConfig(context.Background(), wazero.NewRuntimeConfig().WithMemoryLimitPages(16))
+	r := wazero.NewRuntimeWithConfig(context.Background(), wazero.NewRuntimeConfig().WithMemoryLimitPages(1024))
 	t.Cleanup(func() { _ = r.Close(context.Background()) })
 	return r
 }
@@ -197,17 +197,19 @@ func TestStops(t *testing.T) {
 }
 
 // endless is a module that imports a function, which is function 0, and
-// exports f, which is function 1 and entry 0 of its table.
-func endless(code []byte) []byte {
+// exports f, which is function 1 and entry 0 of its table, and has one local.
+func endless(code []byte) []byte { return endlessIn(1, code) }
+
+func endlessIn(pages uint64, code []byte) []byte {
 	return assemble(map[byte][]byte{
 		sectionType:     {1, typeFunction, 0, 0},
 		sectionImport:   cat([]byte{1, 3}, []byte("env"), []byte{4}, []byte("noop"), []byte{kindFunction, 0}),
 		sectionFunction: {1, 0},
 		sectionTable:    {1, typeFuncref, 1, 1, 1},
-		sectionMemory:   {1, 0, 1},
-		sectionExport:   {1, 1, 'f', kindFunction, 1},
+		sectionMemory:   append([]byte{1, 0}, uv(pages)...),
+		sectionExport:   cat([]byte{2, 1, 'f', kindFunction, 1, 6}, []byte("memory"), []byte{kindMemory, 0}),
 		sectionElement:  {1, 0, opI32Const, 0, opEnd, 1, 1},
-		sectionCode:     cat([]byte{1, byte(len(code) + 2), 0}, code, []byte{opEnd}),
+		sectionCode:     cat([]byte{1}, uv(uint64(len(code)+4)), []byte{1, 1, typeI32}, code, []byte{opEnd}),
 	})
 }
 

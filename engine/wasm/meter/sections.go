@@ -55,7 +55,6 @@ type module struct {
 	params    []int    // number of parameters, by type
 	imports   []uint32 // types of imported functions
 	functions int      // functions that it defines
-	types     []uint32 // and their types
 	globals   int      // imported ones included
 }
 

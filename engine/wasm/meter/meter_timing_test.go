@@ -1,0 +1,73 @@
+package meter
+
+import (
+	"context"
+	"encoding/binary"
+	"testing"
+	"time"
+)
+
+// BenchmarkRewrite is what rewriting adds to the loading of a Go plugin.
+func BenchmarkRewrite(b *testing.B) {
+	module := read(b, "../../../plugins/password.wasm")
+	b.SetBytes(int64(len(module)))
+	var out []byte
+	for b.Loop() {
+		out = rewrite(b, module)
+	}
+	b.ReportMetric(float64(len(out))/float64(len(module)), "growth")
+}
+
+// BenchmarkInterval is the time between two questions of guests that do
+// nothing but work: how late a slice may end, and how long a garbage
+// collection may have to wait. The longest is what a busy machine makes of it.
+func BenchmarkInterval(b *testing.B) {
+	const size = 64 << 20 // as much memory as an instance may have
+	chase := []byte{opLoop, emptyBlock, opLocalGet, 0}
+	for range 100 {
+		chase = append(chase, 0x28, 2, 0) // i32.load
+	}
+	chase = append(chase, 0x21, 0, opBr, 0, opEnd)
+	add := []byte{opLoop, emptyBlock, opLocalGet, 0}
+	for range 100 {
+		add = append(add, opI32Const, 3, 0x6c) // i32.mul
+	}
+	add = append(add, 0x21, 0, opBr, 0, opEnd)
+	whole := []byte{0x80, 0x80, 0x80, 0x20} // size as a constant
+	for name, code := range map[string][]byte{
+		"tight":    {opLoop, emptyBlock, opBr, 0, opEnd},
+		"multiply": add,
+		"chase":    chase,
+		"fill":     cat([]byte{opLoop, emptyBlock, opI32Const, 0, opI32Const, 1, opI32Const}, whole, []byte{opMisc, 11, 0, opBr, 0, opEnd}),
+		"copy":     cat([]byte{opLoop, emptyBlock, opI32Const, 0, opI32Const, 0, opI32Const}, whole, []byte{opMisc, 10, 0, 0, opBr, 0, opEnd}),
+		"import":   {opLoop, emptyBlock, opCall, 0, opBr, 0, opEnd},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var times []time.Time
+			m, _, err := instance(b, rewrite(b, endlessIn(size>>16, code)), func() int32 {
+				if times = append(times, time.Now()); len(times) > b.N {
+					return -1
+				}
+				return Full
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			// A circle through all lines of the memory, in no order that a
+			// processor foresees.
+			mem, _ := m.Memory().Read(0, size)
+			const lines = size / 64
+			for i := range uint32(lines) {
+				next := (i*1664525 + 1013904223) % lines
+				binary.LittleEndian.PutUint32(mem[i*64:], next*64)
+			}
+			b.ResetTimer()
+			_, _ = m.ExportedFunction("f").Call(context.Background())
+			var longest time.Duration
+			for i := range times[1:] {
+				longest = max(longest, times[i+1].Sub(times[i]))
+			}
+			b.ReportMetric(float64(longest.Microseconds()), "longest-µs")
+		})
+	}
+}
