@@ -17,6 +17,7 @@ type conversion struct {
 	out     *writer
 
 	listeners []*source
+	byName    map[captures]*source
 	zones     map[string][]*source // by the zone that listeners are in
 	shutAuthn []Finding            // reasons to deny everybody
 	shutAuthz []Finding            // reasons to deny what no rule permits
@@ -41,7 +42,6 @@ type source struct {
 type key struct {
 	captures
 	rule *rule
-	old  bool
 	path []string
 	val  *value
 	at   Place
@@ -50,7 +50,7 @@ type key struct {
 func (k *key) String() string { return config.JoinKey(k.path...) }
 
 func newConversion(r *Result, o Options, f folders, name string) *conversion {
-	return &conversion{Result: r, options: o, folders: f, name: name, out: newWriter(), zones: map[string][]*source{}}
+	return &conversion{Result: r, options: o, folders: f, name: name, out: newWriter(), zones: map[string][]*source{}, byName: map[captures]*source{}}
 }
 
 // run carries the tree over: listeners and zones first, as keys elsewhere
@@ -87,7 +87,7 @@ func (c *conversion) survey(root *value, word string, old bool) {
 				continue // in both spellings
 			}
 			l := &source{captures: captures{name, transport}, at: v.at, old: old}
-			c.listeners = append(c.listeners, l)
+			c.listeners, c.byName[l.captures] = append(c.listeners, l), l
 			zone := "default"
 			if old {
 				zone = "external"
@@ -110,14 +110,7 @@ func (c *conversion) survey(root *value, word string, old bool) {
 }
 
 // find returns a listener of the file.
-func (c *conversion) find(n captures) *source {
-	for _, l := range c.listeners {
-		if l.captures == n {
-			return l
-		}
-	}
-	return nil
-}
+func (c *conversion) find(n captures) *source { return c.byName[n] }
 
 // walk carries every key below a value over.
 func (c *conversion) walk(v *value, path []string) {
@@ -135,52 +128,30 @@ func (c *conversion) walk(v *value, path []string) {
 	}
 }
 
-// section carries a section over: as a whole when no rule looks into it.
+// section carries a section over: as a whole when its rule takes it so, or when
+// no rule looks into it.
 func (c *conversion) section(path []string, v *value) {
-	r, old, names := match(path, true)
+	p, names := match(path, true)
 	switch {
-	case r != nil && (r.each != nil || r.as != nil) && (below(r.v4, path) || below(r.v5, path)):
-		c.key(&key{names, r, old, path, v, v.at})
-	case r != nil && r.each == nil && r.as == nil && !inside(path):
-		c.lose(&key{names, r, old, path, v, v.at}, "")
-	case r != nil && r.each != nil && !inside(path):
-		c.key(&key{names, r, old, path, v, v.at})
-	case r == nil && !inside(path):
+	case p == nil && !inside(path):
 		c.unknown(path, v)
+	case p != nil && (p.rest && p.rule.handled() || !inside(path)):
+		c.key(&key{names, p.rule, path, v, v.at})
 	default:
 		c.walk(v, path)
 	}
 }
 
-// below reports whether a pattern takes a section apart as a whole.
-func below(pattern string, path []string) bool {
-	_, ok := captured(pattern, path, true)
-	return ok && strings.HasSuffix(pattern, ".*")
-}
-
-// inside reports whether a rule looks at keys below a path.
-func inside(path []string) bool {
-	for i := range rules {
-		for _, pattern := range []string{rules[i].v4, rules[i].v5} {
-			words := strings.Split(strings.TrimSuffix(pattern, ".*"), ".")
-			if len(words) <= len(path) {
-				continue
-			}
-			if _, ok := captured(strings.Join(words[:len(path)], "."), path, false); ok {
-				return true
-			}
-		}
-	}
-	return false
-}
+// handled reports whether a rule does more than to lose a key.
+func (r *rule) handled() bool { return r.as != nil || r.each != nil }
 
 func (c *conversion) leaf(path []string, v *value) {
-	r, old, names := match(path, false)
-	if r == nil {
+	p, names := match(path, false)
+	if p == nil {
 		c.unknown(path, v)
 		return
 	}
-	c.key(&key{names, r, old, path, v, v.at})
+	c.key(&key{names, p.rule, path, v, v.at})
 }
 
 // key carries one key over by its rule.

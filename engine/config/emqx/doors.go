@@ -276,7 +276,11 @@ func (c *conversion) finishAuth() {
 	k := c.anonymous
 	if open {
 		c.write(k, []string{"auth", "anonymous"}, word("allow"))
-		c.note(k, "everybody is let in, and may do everything, as the file says; auth.anonymous: loopback is for this machine alone")
+		who := "everybody is let in, and may do everything"
+		if c.certmap {
+			who = "clients that show nothing about themselves are let in"
+		}
+		c.note(k, "%s, as the file says; auth.anonymous: loopback is for this machine alone", who)
 		return
 	}
 	c.Lost = append(c.Lost, Finding{Place: k.at, Key: k.String(), Text: "not carried over: " + why})

@@ -64,8 +64,8 @@ func TestRulesAreReached(t *testing.T) {
 				continue
 			}
 			path := strings.Split(strings.NewReplacer("TYPE", "ssl", "NAME", "x", "*", "y").Replace(pattern), ".")
-			if r, _, _ := match(path, false); r != &rules[i] {
-				t.Errorf("%s is taken by %s|%s", pattern, r.v4, r.v5)
+			if p, _ := match(path, false); p == nil || p.rule != &rules[i] {
+				t.Errorf("%s is taken by %+v", pattern, p)
 			}
 		}
 	}

@@ -1,7 +1,5 @@
 package emqx
 
-import "strings"
-
 // rule says what one key becomes. In patterns, NAME stands for any one word,
 // TYPE for tcp or ssl, and * at the end for everything below.
 type rule struct {
@@ -211,77 +209,3 @@ const (
 	byCertmap = "by the plugin certmap, which then comes first in auth.chain"
 	oneZone   = "of the zone external, or of the only one; one value counts for all here"
 )
-
-// match finds the rule of a key. The names are what NAME and TYPE stood for.
-func match(path []string, whole bool) (r *rule, old bool, names captures) {
-	for i := range rules {
-		for _, p := range []struct {
-			pattern string
-			old     bool
-		}{{rules[i].v4, true}, {rules[i].v5, false}} {
-			if n, ok := captured(p.pattern, path, whole); ok {
-				return &rules[i], p.old, n
-			}
-		}
-	}
-	return nil, false, captures{}
-}
-
-// captures are the words that stood where a pattern has NAME and TYPE.
-type captures struct{ name, transport string }
-
-// captured compares a path with a pattern. Below a * goes anything; a section
-// (whole) matches a * that stands right below it, so that it is lost at once.
-func captured(pattern string, path []string, whole bool) (c captures, ok bool) {
-	if pattern == "" {
-		return c, false
-	}
-	words := strings.Split(pattern, ".")
-	if last := len(words) - 1; words[last] == "*" {
-		if words = words[:last]; len(path) > last {
-			path = path[:last]
-		} else if !whole {
-			return c, false
-		}
-	}
-	if len(words) != len(path) {
-		return c, false
-	}
-	for i, w := range words {
-		switch {
-		case w == "NAME":
-			c.name = path[i]
-		case w == "TYPE" && (path[i] == "tcp" || path[i] == "ssl"):
-			c.transport = path[i]
-		case w == "ssl" && path[i] == "ssl":
-			c.transport = "ssl"
-		case w != path[i]:
-			return c, false
-		}
-	}
-	return c, true
-}
-
-// fill writes the names into the key that a rule leads to.
-func (c captures) fill(to string) []string {
-	path := strings.Split(to, ".")
-	for i, w := range path {
-		switch w {
-		case "NAME":
-			if path[i] = c.name; path[0] == "plugins" {
-				path[i] = c.transportHere() + ":" + c.name
-			}
-		case "TYPE":
-			path[i] = c.transportHere()
-		}
-	}
-	return path
-}
-
-// transportHere is the transport's name here.
-func (c captures) transportHere() string {
-	if c.transport == "ssl" {
-		return "tls"
-	}
-	return c.transport
-}

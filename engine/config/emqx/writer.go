@@ -21,27 +21,29 @@ type entry struct {
 	key     string // of the source
 	comment string
 	below   []*entry
+	byName  map[string]*entry
 }
 
-func newWriter() *writer { return &writer{top: &entry{}} }
+func newWriter() *writer { return &writer{top: &entry{byName: map[string]*entry{}}} }
 
 // sections is the order of the top level.
 var sections = []string{"listeners", "plugins", "auth", "authz", "mqtt", "crl_cache", "log"}
 
-func (e *entry) child(name string) *entry {
-	for _, b := range e.below {
-		if b.name == name {
-			return b
-		}
+// grow returns the entry of a name below, made if it is not there.
+func (e *entry) grow(name string, at Place) *entry {
+	b := e.byName[name]
+	if b == nil {
+		b = &entry{name: name, at: at, byName: map[string]*entry{}}
+		e.below, e.byName[name] = append(e.below, b), b
 	}
-	return nil
+	return b
 }
 
 // get returns the entry of a key, or nil.
 func (w *writer) get(path []string) *entry {
 	e := w.top
 	for _, name := range path {
-		if e = e.child(name); e == nil {
+		if e = e.byName[name]; e == nil {
 			return nil
 		}
 	}
@@ -60,12 +62,7 @@ func (w *writer) text(path []string) string {
 func (w *writer) set(path []string, v any, at Place, key, comment string) (first *entry, taken bool) {
 	e := w.top
 	for _, name := range path {
-		b := e.child(name)
-		if b == nil {
-			b = &entry{name: name, at: at}
-			e.below = append(e.below, b)
-		}
-		e = b
+		e = e.grow(name, at)
 	}
 	if e.value != nil {
 		return e, true
