@@ -52,7 +52,7 @@ cannot be used. Nothing is overwritten without --force.`,
 }
 
 func (f *importFlags) run(name string, out, errOut io.Writer) error {
-	data, err := os.ReadFile(name)
+	data, err := readBounded(name)
 	if err != nil {
 		return fmt.Errorf("cannot import: %w", err)
 	}
@@ -75,6 +75,17 @@ func (f *importFlags) run(name string, out, errOut io.Writer) error {
 		return lossError{fmt.Errorf("%d keys of %s are not carried over; the lines above say why, and what to do instead", result.Count(), name)}
 	}
 	return nil
+}
+
+// readBounded reads a file, or enough of one that is too large for the import
+// to say so.
+func readBounded(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 2<<20))
 }
 
 // good loads what was made by the rules of every configuration. Its mistakes
