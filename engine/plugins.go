@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +31,8 @@ type plugins map[string]*plugin
 type plugin struct {
 	*wasm.Plugin
 	source
+	sum    string // SHA-256 of the module, in hexadecimal
+	loaded time.Time
 }
 
 // source is everything that decides how a plugin behaves.
@@ -131,7 +135,8 @@ func (e *Engine) plugin(name string, spec config.Plugin) (*plugin, error) {
 		return nil, err
 	}
 	e.log.Info("plugin loaded", "plugin", name, "file", spec.File)
-	return &plugin{opened, src}, nil
+	sum := sha256.Sum256(src.module)
+	return &plugin{opened, src, hex.EncodeToString(sum[:]), time.Now()}, nil
 }
 
 func readSource(name string, spec config.Plugin) (source, error) {

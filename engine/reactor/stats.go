@@ -84,6 +84,7 @@ type ListenerStats struct {
 	Open       int64 // transport connections now
 	Connected  int64 // of those, clients connected by MQTT
 	Limit      int   // most connections; 0 = no limit of its own
+	Proxied    bool  // each connection begins with a PROXY header
 	Accepted   uint64
 	Closed     uint64
 	Handshakes uint64            // completed TLS handshakes
@@ -99,6 +100,7 @@ func (l *listener) stats() ListenerStats {
 		Open:       l.open.Load(),
 		Connected:  l.info.Connected.Load(),
 		Limit:      l.MaxConnections,
+		Proxied:    l.ProxyProtocol,
 		Accepted:   l.counts.accepted.Load(),
 		Closed:     l.counts.closed.Load(),
 		Handshakes: l.counts.handshake.Load(),

@@ -122,6 +122,7 @@ func (i *instance) configure() error {
 	if minor := int32(i.stack[0]); minor < 0 || minor > abiMinor {
 		return fmt.Errorf("it needs ABI v%d.%d; this host has v%d.%d", abiMajor, minor, abiMajor, abiMinor)
 	}
+	i.p.minor.Store(int32(i.stack[0]))
 	n, err := i.place(slice, appendLoad(nil, i.p.name, i.p.config, i.p.files, i.p.features))
 	if err != nil {
 		return err

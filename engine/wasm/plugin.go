@@ -96,7 +96,8 @@ type Plugin struct {
 	features uint64
 	config   json.RawMessage
 	files    []File
-	hears    [2]bool // by auth.Question
+	hears    [2]bool      // by auth.Question
+	minor    atomic.Int32 // of the ABI that the guest wants
 
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
@@ -311,6 +312,9 @@ func (p *Plugin) startAll(m *module, n int) error {
 	}
 	return nil
 }
+
+// ABI is the version of the ABI that the guest wants: "1.0".
+func (p *Plugin) ABI() string { return fmt.Sprintf("%d.%d", abiMajor, p.minor.Load()) }
 
 // Name implements auth.Decider.
 func (p *Plugin) Name() string { return p.name }
