@@ -1,8 +1,8 @@
 // Package engine is the composition root: it turns a configuration into a
 // running broker, swaps what a reload changes, and stops everything in order.
 //
-// Start, Reload and Stop are called from one goroutine at a time; Stats and
-// Done from any. The packages below never import this one.
+// Start, Reload and Stop are called from one goroutine at a time; what shows
+// and refreshes, from any. The packages below never import this one.
 package engine
 
 import (
@@ -49,10 +49,15 @@ type Engine struct {
 	broker  *broker.Broker
 	reactor *reactor.Reactor
 	serving atomic.Bool // the reactor is there
+	started time.Time
+
+	change  sync.Mutex // one reload, refresh or stop at a time
+	seen    atomic.Pointer[view]
+	recheck chan struct{} // certificates may have changed: see checkExpiry
 
 	life     context.Context // ends when nobody is left to wait for an answer
 	end      context.CancelFunc
-	retiring sync.WaitGroup // plugins that a reload has replaced
+	retiring sync.WaitGroup // plugins that a reload has replaced, and the watch over expiry
 }
 
 // Start brings a broker up. When it returns an error nothing is left behind;
@@ -64,7 +69,7 @@ func Start(o Options) (*Engine, error) {
 	if err := os.MkdirAll(o.Config.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make data_dir %q: %w", o.Config.DataDir, err)
 	}
-	e := &Engine{log: o.Log, level: o.Level, cfg: o.Config}
+	e := &Engine{log: o.Log, level: o.Level, cfg: o.Config, started: time.Now(), recheck: make(chan struct{}, 1)}
 	e.life, e.end = context.WithCancel(context.Background())
 	e.alarms = alarm.New(o.Log, time.Now)
 	e.revoked = newRevocation(o.Config.CRLCache, o.Log, e.alarms, e.rejudge)
@@ -80,6 +85,8 @@ func Start(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.announce()
+	e.publish()
+	e.retiring.Go(func() { alarm.Watch(e.life, e.recheck, e.checkExpiry) })
 	return e, nil
 }
 
@@ -137,6 +144,8 @@ func (e *Engine) announce() {
 // for clients that connect from now on; the rest is listed as waiting for a
 // restart. When anything in it cannot be used, the running one stays whole.
 func (e *Engine) Reload(cfg *config.Config) error {
+	e.change.Lock()
+	defer e.change.Unlock()
 	gate, loaded, err := e.loadGate(cfg)
 	if err != nil {
 		return err
@@ -168,6 +177,7 @@ func (e *Engine) Reload(cfg *config.Config) error {
 		e.level.Set(cfg.Log.Level.Slog())
 	}
 	e.cfg = cfg
+	e.publish()
 	e.log.Info("configuration reloaded")
 	return nil
 }
@@ -195,6 +205,8 @@ func (e *Engine) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Shutdown.Grace)
 	defer cancel()
 	e.reactor.Stop(ctx)
+	e.change.Lock()
+	defer e.change.Unlock()
 	e.closePlugins()
 	e.revoked.close()
 	e.log.Info("stopped")

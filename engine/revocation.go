@@ -28,6 +28,8 @@ type revocation struct {
 
 	// The checkers of the configuration in use, and of one that is prepared.
 	inUse, fresh []*crl.Checker
+
+	admittedBefore uint64 // FailOpen of the checkers that were in use before
 }
 
 // AlarmCRL is the name of alarms about revocation lists; their objects are the
@@ -101,16 +103,8 @@ func (r *revocation) settle(applied bool) {
 	r.fresh = nil
 	for _, k := range gone {
 		k.Close()
+		r.admittedBefore += k.Stats().FailOpen
 	}
-}
-
-// admitted is how many clients of the configuration in use got in although
-// nothing could be learned about their certificates.
-func (r *revocation) admitted() (n uint64) {
-	for _, k := range r.inUse {
-		n += k.Stats().FailOpen
-	}
-	return n
 }
 
 // staples reads what the sections about stapling name, for all listeners that

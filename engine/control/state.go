@@ -78,14 +78,15 @@ type Listener struct {
 	Closed         uint64            `json:"closed"`
 	Handshakes     uint64            `json:"handshakes"`         // completed TLS handshakes
 	Refused        map[string]uint64 `json:"refused_handshakes"` // by reason, see docs/tls.md
-	Shed           map[string]uint64 `json:"shed"`               // closed right after accept, by reason
+	Shed           map[string]uint64 `json:"shed"`               // closed before TLS and MQTT, by reason
+	Ejected        map[string]uint64 `json:"ejected"`            // disconnected because their certificate was good no more, by reason
 	Panics         uint64            `json:"panics"`
 }
 
 // Certificate is one chain that a listener serves.
 type Certificate struct {
 	Listener  string    `json:"listener"`
-	Bundle    string    `json:"bundle,omitempty"` // name below tls.bundles; empty for certfile
+	Name      string    `json:"name,omitempty"` // server name that it is for (tls.bundles); empty for all others
 	File      string    `json:"file"`
 	Subject   string    `json:"subject"` // of the leaf, RFC 4514
 	Serial    string    `json:"serial"`  // lower-case hexadecimal
@@ -105,15 +106,21 @@ type Certificate struct {
 // CRL is one revocation list in the cache, or one that could not be had.
 type CRL struct {
 	Source     string    `json:"source"` // URL or path
+	Local      bool      `json:"local"`  // a file's
 	Issuer     string    `json:"issuer,omitempty"`
-	Number     string    `json:"number,omitempty"` // CRL number (RFC 5280 section 5.2.3)
+	State      string    `json:"state"` // "current", or what is wrong: docs/operate.md
 	Entries    int       `json:"entries"`
-	State      string    `json:"state"` // a word, such as "good", "stale", "failed"
+	Bytes      int       `json:"bytes"`            // of memory
+	Number     string    `json:"number,omitempty"` // CRL number (RFC 5280 section 5.2.3)
 	ThisUpdate time.Time `json:"this_update,omitzero"`
 	NextUpdate time.Time `json:"next_update,omitzero"`
 	Fetched    time.Time `json:"fetched,omitzero"`
+	NextFetch  time.Time `json:"next_fetch,omitzero"`
 	Error      string    `json:"error,omitempty"` // of the last try, when it failed
 }
+
+// Usable reports whether the list is in force and not out of date.
+func (c *CRL) Usable() bool { return !c.ThisUpdate.IsZero() && c.State != "stale" }
 
 // Staple is the OCSP answer for one certificate of ours.
 type Staple struct {
@@ -122,10 +129,12 @@ type Staple struct {
 	Subject    string    `json:"subject"`
 	Serial     string    `json:"serial"`
 	Responder  string    `json:"responder"`
-	State      string    `json:"state"` // a word, such as "good", "failed"
+	Status     string    `json:"status,omitempty"` // by the answer in use: "good", "revoked", "unknown"
+	Stapled    bool      `json:"stapled"`          // whether handshakes are given it
+	MustStaple bool      `json:"must_staple"`
 	ThisUpdate time.Time `json:"this_update,omitzero"`
 	NextUpdate time.Time `json:"next_update,omitzero"`
-	Fetched    time.Time `json:"fetched,omitzero"`
+	NextAsk    time.Time `json:"next_ask,omitzero"`
 	Error      string    `json:"error,omitempty"` // of the last try, when it failed
 }
 
@@ -134,7 +143,7 @@ type Plugin struct {
 	Name     string            `json:"name"`
 	File     string            `json:"file"`
 	SHA256   string            `json:"sha256"` // of the module
-	ABI      int               `json:"abi"`
+	ABI      string            `json:"abi"`    // version that the module wants
 	Loaded   time.Time         `json:"loaded"`
 	Breaker  string            `json:"breaker"` // "closed", "open" or "half-open"
 	Workers  int               `json:"workers"` // instances wanted

@@ -58,7 +58,10 @@ func (e exposition) listener(l *control.Listener) {
 	e.counter("listener_closed_total", "Transport connections ended.", float64(l.Closed), at)
 	e.counter("listener_panics_total", "Connections ended because of a bug.", float64(l.Panics), at)
 	for reason, n := range l.Shed {
-		e.counter("listener_shed_total", "Connections closed right after accept, by reason.", float64(n), labels{"listener": l.Name, "reason": reason})
+		e.counter("listener_shed_total", "Connections closed before TLS and MQTT, by reason.", float64(n), labels{"listener": l.Name, "reason": reason})
+	}
+	for reason, n := range l.Ejected {
+		e.counter("listener_ejected_total", "Clients disconnected because their certificate was good no more, by reason.", float64(n), labels{"listener": l.Name, "reason": reason})
 	}
 	if l.Transport == "tcp" || l.Transport == "ws" {
 		return
@@ -87,7 +90,7 @@ func (e exposition) certificates(served []control.Certificate) {
 func (e exposition) revocation(s *Snapshot) {
 	for _, c := range s.CRLs {
 		source := labels{"source": c.Source}
-		e.gauge("crl_usable", "Whether the revocation list is at hand and up to date.", truth(c.State == "good"), source)
+		e.gauge("crl_usable", "Whether the revocation list is in force and not out of date.", truth(c.Usable()), source)
 		e.gauge("crl_entries", "Certificates that the list revokes.", float64(c.Entries), source)
 		if !c.NextUpdate.IsZero() {
 			e.gauge("crl_next_update_timestamp_seconds", "When the list will be out of date, in Unix time.", unix(c.NextUpdate), source)
@@ -98,7 +101,7 @@ func (e exposition) revocation(s *Snapshot) {
 	}
 	for _, o := range s.Staples {
 		of := labels{"listener": o.Listener, "name": o.Name}
-		e.gauge("ocsp_staple_good", "Whether an OCSP answer that says good is stapled.", truth(o.State == "good"), of)
+		e.gauge("ocsp_stapled", "Whether handshakes are given an OCSP answer with the certificate.", truth(o.Stapled), of)
 		if !o.NextUpdate.IsZero() {
 			e.gauge("ocsp_next_update_timestamp_seconds", "When the stapled answer will be out of date, in Unix time.", unix(o.NextUpdate), of)
 		}

@@ -33,19 +33,19 @@ func full() Snapshot {
 			Listeners: []control.Listener{
 				{Name: "tcp:default", Transport: "tcp", Connections: 2, Connected: 1, Accepted: 4, Closed: 2, Shed: map[string]uint64{"max_connections": 3}},
 				{Name: "tls:default", Transport: "tls", Connections: 7, Connected: 6, MaxConnections: 100, Accepted: 10, Closed: 3, Handshakes: 8,
-					Refused: map[string]uint64{"unknown_ca": 2, "no_cert": 1}},
+					Refused: map[string]uint64{"unknown_ca": 2, "no_cert": 1}, Ejected: map[string]uint64{"revoked": 1}},
 			},
 			Alarms: []alarm.Alarm{{Name: "certificate_expiry", Object: "tls:default", Level: alarm.Notice}, {Name: "certificate_expiry", Object: "tls:b", Level: alarm.Notice}},
 		},
 		Certificates: []control.Certificate{
 			{Listener: "tls:default", Expires: noon.Add(48 * time.Hour)},
-			{Listener: "tls:default", Bundle: "tenant", Expires: noon.Add(24 * time.Hour)},
+			{Listener: "tls:default", Name: "tenant.example", Expires: noon.Add(24 * time.Hour)},
 		},
 		CRLs: []control.CRL{
-			{Source: "http://crl.example/\"a\"\n", State: "good", Entries: 2, NextUpdate: noon, Fetched: noon},
-			{Source: "http://crl.example/b\xff", State: "failed"},
+			{Source: "http://crl.example/\"a\"\n", State: "current", Entries: 2, ThisUpdate: noon, NextUpdate: noon, Fetched: noon},
+			{Source: "http://crl.example/b\xff", State: "missing"},
 		},
-		Staples: []control.Staple{{Listener: "tls:default", Name: "*.tenant.example", State: "good", NextUpdate: noon}},
+		Staples: []control.Staple{{Listener: "tls:default", Name: "*.tenant.example", Stapled: true, NextUpdate: noon}},
 		Plugins: []control.Plugin{{
 			Name: "password", SHA256: "ab", Breaker: "open", Workers: 2, Up: 1, InFlight: 3, Queued: 2, Requests: 20, Allowed: 9, Denied: 8, Next: 1,
 			Calls: 21, Seconds: 0.125, Failures: map[string]uint64{"timeout": 2}, Faults: map[string]uint64{"trap": 1}, Restarts: 1,
