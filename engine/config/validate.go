@@ -112,6 +112,7 @@ func (v *validator) tls() {
 			v.clientCertificates(below(path, "tls"), &l.TLS)
 			v.versions(below(below(path, "tls"), "versions"), l.TLS.Versions)
 			v.revocation(below(path, "tls"), &l.TLS)
+			v.stapling(below(path, "tls"), &l.TLS)
 			v.negotiation(below(path, "tls"), &l.TLS)
 			v.bundles(below(below(path, "tls"), "bundles"), l.TLS.Bundles)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wicketmq/wicket/engine/cert"
+	"github.com/wicketmq/wicket/engine/ocsp"
 )
 
 // revocation: nobody can be looked up who is not asked for a certificate
@@ -32,6 +33,28 @@ func (v *validator) revocation(path []string, t *TLS) {
 	}
 	if t.CRLCheckChain && !t.CRLCheck {
 		v.warn(below(path, "crl_check_chain"), "it has no effect, because enable_crl_check is not set")
+	}
+}
+
+// stapling: OCSP-01 and OCSP-02.
+func (v *validator) stapling(path []string, t *TLS) {
+	ocspPath := below(path, "ocsp")
+	on, url := below(ocspPath, "enable_ocsp_stapling"), below(ocspPath, "responder_url")
+	if v.broken(on...) || v.broken(url...) {
+		return
+	}
+	switch o := t.OCSP; {
+	case !o.Stapling && o.ResponderURL != "":
+		v.warn(url, "it is not used, because enable_ocsp_stapling is not set")
+	case !o.Stapling && o.IssuerPEM != "":
+		v.warn(below(ocspPath, "issuer_pem"), "it is not used, because enable_ocsp_stapling is not set")
+	case o.Stapling && t.Certfile == "":
+		v.fail(on, "it needs certfile: no responder knows the development certificate")
+	}
+	if t.OCSP.ResponderURL != "" {
+		if err := ocsp.CheckURL(t.OCSP.ResponderURL); err != nil {
+			v.fail(url, "%s", err)
+		}
 	}
 }
 

@@ -165,35 +165,40 @@ func (c *Client) lookup(ctx context.Context, path []*x509.Certificate) (*Answer,
 	case <-f.done:
 		return f.answer, f.err
 	default:
-		return nil, context.Cause(ctx)
 	}
+	if a, err := e.usable(time.Now()); err == nil {
+		return a, nil // it is due but in time, and better than none
+	}
+	return nil, context.Cause(ctx)
 }
 
-// join returns the entry about a leaf if it is fresh, and otherwise the flight
-// that fetches it, which all who ask the same meanwhile wait for.
-func (c *Client) join(leaf, issuer *x509.Certificate) (entry, *flight) {
+// join returns the entry about a leaf, and unless that is fresh the flight that
+// fetches it anew, which all who ask the same meanwhile wait for.
+func (c *Client) join(leaf, issuer *x509.Certificate) (e entry, f *flight) {
 	key, now := identify(leaf, issuer), time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if x := c.entries[key]; x != nil {
 		c.order.MoveToFront(x)
-		if e := x.Value.(*entry); now.Before(e.due) {
-			return *e, nil
+		if e = *x.Value.(*entry); now.Before(e.due) {
+			return e, nil
 		}
 	}
-	if f := c.flights[key]; f != nil {
-		return entry{}, f
+	if f = c.flights[key]; f != nil {
+		return e, f
 	}
 	switch {
 	case c.ctx.Err() != nil:
-		return entry{err: errors.New("the broker stops")}, nil
+		e.err = errors.New("the broker stops")
+		return e, nil
 	case len(c.flights) >= maxFlights:
-		return entry{err: fmt.Errorf("%d questions wait for answers already", maxFlights)}, nil
+		e.err = fmt.Errorf("%d questions wait for answers already", maxFlights)
+		return e, nil
 	}
-	f := &flight{done: make(chan struct{})}
+	f = &flight{done: make(chan struct{})}
 	c.flights[key] = f
 	c.group.Go(func() { c.fly(f, key, leaf, issuer) })
-	return entry{}, f
+	return e, f
 }
 
 // fly asks and keeps what comes of it.
@@ -220,7 +225,7 @@ func (c *Client) keep(key identity, a *Answer, err error, now time.Time) *entry 
 	if err != nil {
 		e.due = now.Add(negative)
 	} else {
-		if e.answer == nil || !a.ThisUpdate.Before(e.answer.ThisUpdate) {
+		if e.answer == nil || !now.Before(e.answer.until) || !a.ThisUpdate.Before(e.answer.ThisUpdate) {
 			e.answer = a
 		}
 		e.due = now.Add(min(c.o.Refresh, e.answer.until.Sub(now)))

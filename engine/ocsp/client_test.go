@@ -240,6 +240,44 @@ func TestClientSlow(t *testing.T) {
 	})
 }
 
+// TestClientDue lives on an answer that is in time while the responder takes
+// longer than the handshake.
+func TestClientDue(t *testing.T) {
+	guard(t, ClientOptions{Refresh: time.Minute}, func(g *gate) {
+		_ = g.deny.Check(g.Context(), g.path)
+		g.sleep(time.Minute)
+		g.responder.set(func(ctx context.Context, _ *ocsp.Request) ([]byte, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		ctx, cancel := context.WithTimeout(g.Context(), 4*time.Second)
+		defer cancel()
+		if err := g.deny.Check(ctx, g.path); err != nil || len(g.responder.questions()) != 2 {
+			g.Errorf("%v after %d questions", err, len(g.responder.questions()))
+		}
+	})
+}
+
+// TestClientOlder takes an older answer when the newer one has ended.
+func TestClientOlder(t *testing.T) {
+	guard(t, ClientOptions{Refresh: time.Minute}, func(g *gate) {
+		old, err := g.good(time.Hour)(g.Context(), &ocsp.Request{SerialNumber: g.leaf.cert.SerialNumber})
+		if err != nil {
+			g.Fatal(err)
+		}
+		g.sleep(time.Minute)
+		g.responder.set(g.good(time.Minute))
+		_ = g.deny.Check(g.Context(), g.path)
+		g.responder.says(old, nil)
+		g.sleep(2 * time.Minute)
+		for range 2 {
+			if err := g.deny.Check(g.Context(), g.path); err != nil || len(g.responder.questions()) != 2 {
+				g.Errorf("%v after %d questions", err, len(g.responder.questions()))
+			}
+		}
+	})
+}
+
 // TestClientGone does not admit or count a handshake that was given up.
 func TestClientGone(t *testing.T) {
 	guard(t, ClientOptions{}, func(g *gate) {
@@ -256,6 +294,33 @@ func TestClientGone(t *testing.T) {
 		g.sleep(time.Second) // the answer is kept for the next
 		if err := g.deny.Check(g.Context(), g.path); err != nil || len(g.responder.questions()) != 1 {
 			g.Errorf("%v after %d questions", err, len(g.responder.questions()))
+		}
+	})
+}
+
+// TestClientShort asks again when an answer ends before the refresh interval.
+func TestClientShort(t *testing.T) {
+	guard(t, ClientOptions{Refresh: time.Hour}, func(g *gate) {
+		g.responder.set(g.good(time.Minute))
+		for i := range 3 {
+			if err := g.deny.Check(g.Context(), g.path); err != nil || len(g.responder.questions()) != i+1 {
+				g.Errorf("%v after %d questions, want %d", err, len(g.responder.questions()), i+1)
+			}
+			g.sleep(time.Minute)
+		}
+	})
+}
+
+// TestClientTwins does not give one authority's answer for the certificate of
+// another with the same name and number.
+func TestClientTwins(t *testing.T) {
+	guard(t, ClientOptions{}, func(g *gate) {
+		_ = g.deny.Check(g.Context(), g.path)
+		twin := issue(g, "Root", nil, ca)
+		leaf := issue(g, "leaf", twin, func(c *x509.Certificate) { c.SerialNumber = g.leaf.cert.SerialNumber })
+		got := word(g.deny.Check(g.Context(), []*x509.Certificate{leaf.cert, twin.cert}))
+		if !strings.HasPrefix(got, "undetermined") || len(g.responder.questions()) != 2 {
+			g.Errorf("%s after %d questions", got, len(g.responder.questions()))
 		}
 	})
 }
@@ -287,6 +352,33 @@ func TestClientBounds(t *testing.T) {
 		group.Wait()
 		if most.Load() != 3 || g.client.Stats().Entries != 5 || len(g.client.entries) != 5 {
 			g.Errorf("%d at a time, %+v; want 3, 5 entries", most.Load(), g.client.Stats())
+		}
+	})
+}
+
+// TestClientEviction lets go of the answer that was used least recently.
+func TestClientEviction(t *testing.T) {
+	guard(t, ClientOptions{Capacity: 2}, func(g *gate) {
+		var paths [][]*x509.Certificate
+		for range 3 {
+			paths = append(paths, []*x509.Certificate{issue(g, "client", g.root, nil).cert, g.root.cert})
+		}
+		for i, use := range []struct{ path, questions int }{{0, 1}, {1, 2}, {0, 2}, {2, 3}, {0, 3}, {1, 4}} {
+			if err := g.deny.Check(g.Context(), paths[use.path]); err != nil || len(g.responder.questions()) != use.questions {
+				g.Errorf("step %d: %v after %d questions, want %d", i, err, len(g.responder.questions()), use.questions)
+			}
+		}
+	})
+}
+
+// TestClientFlood bounds the questions that wait.
+func TestClientFlood(t *testing.T) {
+	guard(t, ClientOptions{}, func(g *gate) {
+		for i := range maxFlights {
+			g.client.flights[identity{byte(i), byte(i >> 8)}] = &flight{}
+		}
+		if got := word(g.deny.Check(g.Context(), g.path)); got != "undetermined: 4096 questions wait for answers already" {
+			g.Error(got)
 		}
 	})
 }

@@ -24,6 +24,7 @@ import (
 type office struct {
 	dir             string
 	root, responder *entity
+	port            int // free a moment ago
 	url             string
 }
 
@@ -37,6 +38,13 @@ func openOffice(t *testing.T) *office {
 	o.responder = issue(t, "responder", o.root, responds)
 	o.write(t, "ca.pem", o.root, false)
 	o.write(t, "responder.pem", o.responder, true)
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	o.port = l.Addr().(*net.TCPAddr).Port
+	o.url = fmt.Sprintf("http://127.0.0.1:%d", o.port)
 	return o
 }
 
@@ -65,25 +73,16 @@ func (o *office) index(t *testing.T, valid, revoked *entity) {
 	text := fmt.Sprintf("V\t%s\t\t%s\tunknown\t/CN=valid\nR\t%s\t%s,keyCompromise\t%s\tunknown\t/CN=revoked\n",
 		valid.cert.NotAfter.UTC().Format(form), strings.ToUpper(cert.Serial(valid.cert)),
 		revoked.cert.NotAfter.UTC().Format(form), time.Now().Add(-time.Hour).UTC().Format(form), strings.ToUpper(cert.Serial(revoked.cert)))
-	if err := os.WriteFile(o.path("index.new"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(o.path("index.new"), o.path("index.txt")); err != nil { // another inode: OpenSSL looks at seconds
+	if err := os.WriteFile(o.path("index.txt"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// open starts the responder on a port that was free a moment ago.
+// open starts the responder, whose index is written already.
 func (o *office) open(t *testing.T, more ...string) {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	args := append([]string{
-		"ocsp", "-port", fmt.Sprint(port), "-index", o.path("index.txt"), "-CA", o.path("ca.pem"),
+		"ocsp", "-port", fmt.Sprint(o.port), "-index", o.path("index.txt"), "-CA", o.path("ca.pem"),
 		"-rsigner", o.path("responder.pem"), "-rkey", o.path("responder.pem"),
 	}, more...)
 	cmd := exec.Command("openssl", args...)
@@ -99,7 +98,6 @@ func (o *office) open(t *testing.T, more ...string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	o.url = fmt.Sprintf("http://127.0.0.1:%d", port)
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if strings.Contains(strings.ToLower(lines.Text()), "waiting for ocsp client") || strings.HasPrefix(lines.Text(), "ACCEPT") {
@@ -253,10 +251,9 @@ func TestOpenSSLClients(t *testing.T) {
 	}
 	down := issue(t, "down", o.root, names("http://127.0.0.1:1/"))
 	none := issue(t, "none", o.root, names(""))
-	o.index(t, none, none)
-	o.open(t)
 	valid, revoked, unknown := issue(t, "valid", o.root, names(o.url)), issue(t, "revoked", o.root, names(o.url)), issue(t, "unknown", o.root, names(o.url))
-	o.index(t, valid, revoked) // read again when it changes
+	o.index(t, valid, revoked)
+	o.open(t)
 
 	client := NewClient(ClientOptions{Fetch: fetch.New(fetch.Options{})})
 	defer client.Close()

@@ -177,12 +177,10 @@ func getURL(responder string, der []byte) string {
 func CheckURL(responder string) error {
 	u, err := url.Parse(responder)
 	switch {
-	case err != nil:
-		return fmt.Errorf("cannot parse the responder's URL: %w", err)
-	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("responder %q is no http or https URL; the certificate names its own under \"OCSP - URI\"", responder)
+	case err != nil, u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("%q is no http or https URL, like http://ocsp.example.com:9877/path", responder)
 	case u.Host == "":
-		return fmt.Errorf("responder %q names no host", responder)
+		return fmt.Errorf("%q names no host", responder)
 	}
 	return nil
 }

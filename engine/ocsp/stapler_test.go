@@ -203,13 +203,15 @@ func TestStapleTimers(t *testing.T) {
 				if len(all) < 3 {
 					s.Fatalf("%d questions in four hours", len(all))
 				}
+				differ := false
 				for i, a := range all[1:] {
+					differ = differ || a.at.Sub(all[i].at) != all[1].at.Sub(all[0].at)
 					if d := a.at.Sub(all[i].at); d < test.low-time.Second || d > test.top {
 						s.Errorf("question %d after %v, want %v to %v", i+1, d, test.low, test.top)
 					}
 				}
-				if !s.state().Stapled {
-					s.Error("not stapled")
+				if !s.state().Stapled || !differ {
+					s.Errorf("stapled %v, pauses differ: %v", s.state().Stapled, differ)
 				}
 			})
 		})
@@ -269,6 +271,20 @@ func TestStapleEnds(t *testing.T) {
 		}
 		if s.log.count("no longer stapled") != 1 {
 			s.Error(s.log.b.String())
+		}
+	})
+}
+
+// TestStapleEndsOnce leaves a new answer alone when the timer of the one before
+// comes late.
+func TestStapleEndsOnce(t *testing.T) {
+	perform(t, nil, func(s *stage) {
+		s.start()
+		for _, w := range s.stapler.watches {
+			w.expire(&Answer{})
+		}
+		if !s.state().Stapled || s.shelf.of(s.leaf) == nil {
+			s.Error("the new answer was taken off")
 		}
 	})
 }
@@ -399,6 +415,19 @@ func TestStapleRotation(t *testing.T) {
 	}
 }
 
+// TestStapleReload staples again at once when files are loaded again and the
+// leaf is the same, without a question.
+func TestStapleReload(t *testing.T) {
+	perform(t, nil, func(s *stage) {
+		s.start()
+		s.shelf.put(cert.Leaf{Cert: s.leaf.cert, Issuer: s.root.cert})
+		s.stapler.Sync()
+		if s.shelf.of(s.leaf) == nil || len(s.responder.questions()) != 1 {
+			s.Errorf("stapled %v after %d questions", s.shelf.of(s.leaf) != nil, len(s.responder.questions()))
+		}
+	})
+}
+
 // TestStapleLate drops the answer to a question about a leaf that was replaced
 // meanwhile.
 func TestStapleLate(t *testing.T) {
@@ -463,7 +492,7 @@ func TestStapleResponders(t *testing.T) {
 			s.Errorf("asked %v", got)
 		}
 		o.Responder = "mine.example"
-		if err := s.stapler.Update(o); err == nil || !strings.Contains(err.Error(), `responder_url: responder "mine.example" is no http`) {
+		if err := s.stapler.Update(o); err == nil || !strings.Contains(err.Error(), `responder_url: "mine.example" is no http`) {
 			s.Errorf("error %v", err)
 		}
 	})
