@@ -285,6 +285,7 @@ func TestSuspectsWhileOthersLeave(t *testing.T) {
 // A client leaves when its certificate expires, whatever its keep-alive, and
 // without Judge.
 func TestExpireClients(t *testing.T) {
+	t.Parallel()
 	log := &lines{}
 	w, ca, _ := newJudgedWorld(t, log, func(o *Options) {
 		o.Listeners[1].Judge, o.Listeners[1].ExpireClients = nil, true
@@ -311,6 +312,7 @@ func TestExpireClients(t *testing.T) {
 
 // With ExpireClients the timer also does what it did before.
 func TestExpireClientsAndDeadlines(t *testing.T) {
+	t.Parallel()
 	w, ca, _ := newJudgedWorld(t, io.Discard, func(o *Options) {
 		o.Listeners[1].ExpireClients, o.Listeners[1].ConnectTimeout = true, 500*time.Millisecond
 	})

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
 	"sync/atomic"
 	"testing"
@@ -68,4 +69,26 @@ func (a *authority) demand(l *Listener) {
 	cfg.ClientAuth, cfg.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
 	cfg.ClientCAs.AddCert(a.cert)
 	l.TLS = cfg
+}
+
+// certificateOf is the certificate that a listener serves.
+func certificateOf(t testing.TB, cfg *tls.Config) tls.Certificate {
+	t.Helper()
+	if len(cfg.Certificates) == 0 && cfg.GetConfigForClient != nil {
+		inner, err := cfg.GetConfigForClient(&tls.ClientHelloInfo{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg = inner
+	}
+	return cfg.Certificates[0]
+}
+
+func keyPEM(t testing.TB, c tls.Certificate) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
