@@ -168,7 +168,7 @@ var errNoIssuer = errors.New("the issuer of the certificate is in neither issuer
 
 // start makes a watch; s.mu is held.
 func (s *Stapler) start(leaf *cert.Leaf) *watch {
-	w := &watch{s: s, leaf: leaf.Cert, name: leaf.Name, kick: make(chan struct{}, 1), mustStaple: mustStaple(leaf.Cert)}
+	w := &watch{s: s, leaf: leaf.Cert, name: leaf.Name, kick: make(chan struct{}, 1), mustStaple: MustStaple(leaf.Cert)}
 	ctx, cancel := context.WithCancel(s.ctx)
 	w.cancel = cancel
 	issuer := s.o.issuer(leaf)

@@ -382,7 +382,7 @@ func TestMustStaple(t *testing.T) {
 		leaf := issue(t, "leaf", nil, func(c *x509.Certificate) {
 			c.ExtraExtensions = []pkix.Extension{{Id: oidTLSFeature, Value: other}}
 		})
-		if mustStaple(leaf.cert) {
+		if MustStaple(leaf.cert) {
 			t.Errorf("feature %x is taken for must-staple", other)
 		}
 	}

@@ -249,9 +249,9 @@ var oidTLSFeature = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}
 // statusRequest is the number of the TLS extension status_request (RFC 6066).
 const statusRequest = 5
 
-// mustStaple reports whether a certificate has the TLS feature status_request
+// MustStaple reports whether a certificate has the TLS feature status_request
 // (RFC 7633 section 4.2.3).
-func mustStaple(leaf *x509.Certificate) bool {
+func MustStaple(leaf *x509.Certificate) bool {
 	for _, e := range leaf.Extensions {
 		var features []int
 		if e.Id.Equal(oidTLSFeature) {
