@@ -23,7 +23,6 @@ type revocation struct {
 	alarms   *alarm.Registry
 	lists    *crl.Cache
 	asker    *ocsp.Client
-	answers  *fetch.Client
 	staplers map[string]*ocsp.Stapler // by listener
 
 	// The checkers of the configuration in use, and of one that is prepared.
@@ -49,8 +48,8 @@ func newRevocation(c config.CRLCache, log *slog.Logger, alarms *alarm.Registry, 
 		MaxSize: int64(c.MaxSize), AllowedHosts: c.AllowedHosts,
 		OnChange: changed, OnState: r.listChanged,
 	})
-	r.answers = fetch.New(fetch.Options{Timeout: c.HTTPTimeout, MaxBody: maxAnswer, AllowedHosts: c.AllowedHosts})
-	r.asker = ocsp.NewClient(ocsp.ClientOptions{Fetch: r.answers, Timeout: c.HTTPTimeout, Refresh: c.RefreshInterval})
+	asked := fetch.New(fetch.Options{Timeout: c.HTTPTimeout, MaxBody: maxAnswer, AllowedHosts: c.AllowedHosts})
+	r.asker = ocsp.NewClient(ocsp.ClientOptions{Fetch: asked, Timeout: c.HTTPTimeout, Refresh: c.RefreshInterval})
 	return r
 }
 
@@ -125,7 +124,8 @@ func (r *revocation) staples(cfg *config.Config, open map[string]*cert.Bundle) (
 			errs = append(errs, fmt.Errorf("cannot staple OCSP answers on listener %q: %w", name, err))
 		}
 		wanted[name] = ocsp.Options{
-			Listener: name, Target: open[name], Fetch: r.answers, Responder: section.ResponderURL, Issuers: authorities,
+			Listener: name, Target: open[name], Responder: section.ResponderURL, Issuers: authorities,
+			Fetch:   fetch.New(fetch.Options{Timeout: section.HTTPTimeout, MaxBody: maxAnswer}), // ours to name: no allowed_hosts
 			Refresh: section.RefreshInterval, Timeout: section.HTTPTimeout, Log: r.log, Alarms: r.alarms,
 		}
 	}
