@@ -2,10 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/wicketmq/wicket/engine/alarm"
 	"github.com/wicketmq/wicket/engine/cert"
 )
+
+var errStopping = errors.New("the broker is stopping")
 
 // RefreshCertificates reads the certificate files of all listeners now, for
 // clients that connect from then on (CERT-05). When one of them is not in
@@ -13,6 +16,9 @@ import (
 func (e *Engine) RefreshCertificates(context.Context) error {
 	e.change.Lock()
 	defer e.change.Unlock()
+	if e.life.Err() != nil {
+		return errStopping
+	}
 	swap, err := e.bundles.prepare(e.cfg)
 	e.revoked.settle(err == nil)
 	if err != nil {

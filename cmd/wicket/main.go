@@ -71,7 +71,8 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), certCommand(), configCommand(), importCommand(), passwdCommand(), versionCommand())
+	root.AddCommand(runCommand(), statusCommand(), ctlCommand(), certCommand(), configCommand(), importCommand(), passwdCommand(),
+		pluginCommand(), versionCommand())
 	return root
 }
 

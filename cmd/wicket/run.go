@@ -111,6 +111,13 @@ func (f *runFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	for _, w := range report.Warnings {
 		log.Warn(w.String())
 	}
+	socket, err := claim(cfg)
+	if err != nil {
+		return err
+	}
+	if socket != nil {
+		defer socket.Close()
+	}
 	demo, err := firstUser(cfg, src.Base != "")
 	if err != nil {
 		return err
@@ -126,10 +133,9 @@ func (f *runFlags) run(ctx context.Context, out, errOut io.Writer) error {
 			return errors.Join(err, e.Stop(ctx))
 		}
 	}
-	watcher := config.NewWatcher(src, report, func(cfg *config.Config, report *config.Report, err error) {
-		from.log(log)
-		reload(e, log, cfg, report, err)
-	})
+	r := &reloader{engine: e, log: log, from: &from}
+	watcher := config.NewWatcher(src, report, func(cfg *config.Config, report *config.Report, err error) { _ = r.take(cfg, report, err) })
+	defer r.serve(socket, watcher)()
 	return supervise(ctx, e, sig, watcher, log)
 }
 
@@ -206,22 +212,6 @@ func snapshot(e *engine.Engine, log *slog.Logger) {
 		"handshakes", handshakes, "goroutines", runtime.NumGoroutine(),
 		"heap_bytes", m.HeapAlloc, "stack_bytes", m.StackInuse,
 		"gc_pause", time.Duration(m.PauseNs[(m.NumGC+255)%256]), "gc_pause_total", time.Duration(m.PauseTotalNs))
-}
-
-// reload hands a configuration that was loaded again to the engine. What is
-// wrong with it is logged, and the running one stays.
-func reload(e *engine.Engine, log *slog.Logger, cfg *config.Config, report *config.Report, err error) {
-	if err == nil {
-		for _, w := range report.Warnings {
-			log.Warn(w.String())
-		}
-		err = e.Reload(cfg)
-	}
-	if err != nil {
-		log.Error("reload failed, the running configuration stays", "error", err)
-		return
-	}
-	collect(cfg.Memory)
 }
 
 // stop ends the engine within its grace, or at once on another signal.
