@@ -69,7 +69,7 @@ bench-peer: build ## wicket and Debian's mosquitto, the same loads in turn: docs
 # Go's fuzzer sometimes fails with "context deadline exceeded" when its time ends
 # in the middle of an input; that is no finding. A finding names its input.
 fuzz: ## every fuzz target, FUZZTIME each
-	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' cmd engine sdk); do \
+	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' cmd engine plugins sdk); do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
 			echo "== $$(dirname $$file) $$target"; \
 			out=$$($(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./$$(dirname $$file) 2>&1) \

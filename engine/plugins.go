@@ -207,8 +207,12 @@ func grants(spec config.Plugin) []string {
 	for _, g := range spec.Grants {
 		out = append(out, string(g))
 	}
-	if strings.HasPrefix(spec.File, config.BuiltinPrefix) && !slices.Contains(out, string(config.GrantPassword)) {
-		out = append(out, string(config.GrantPassword))
+	if builtin, ok := strings.CutPrefix(spec.File, config.BuiltinPrefix); ok {
+		for _, g := range firstparty.Grants(builtin) {
+			if !slices.Contains(out, g) {
+				out = append(out, g)
+			}
+		}
 	}
 	return out
 }

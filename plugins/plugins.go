@@ -4,21 +4,41 @@
 // Whoever changes a plugin, the SDK, or what they import runs go generate.
 package plugins
 
-import _ "embed"
+import (
+	_ "embed"
+	"maps"
+	"slices"
+)
 
+//go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o certmap.wasm ./certmap
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o password.wasm ./password
+
+//go:embed certmap.wasm
+var certmap []byte
 
 //go:embed password.wasm
 var password []byte
 
+// builtin is a first-party plugin.
+type builtin struct {
+	module []byte
+	grants []string // what it needs
+}
+
+var builtins = map[string]builtin{
+	"certmap":  {certmap, nil},
+	"password": {password, []string{"password"}},
+}
+
 // Names are the plugins that Builtin knows.
-var Names = []string{"password"}
+var Names = slices.Sorted(maps.Keys(builtins))
 
 // Builtin returns the module of a first-party plugin. The bytes are shared:
 // callers must not change them.
 func Builtin(name string) (module []byte, ok bool) {
-	if name == "password" {
-		return password, true
-	}
-	return nil, false
+	b, ok := builtins[name]
+	return b.module, ok
 }
+
+// Grants returns the capabilities that a first-party plugin needs.
+func Grants(name string) []string { return builtins[name].grants }

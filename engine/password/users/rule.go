@@ -8,8 +8,8 @@ import (
 	"github.com/wicketmq/wicket/sdk/go/wire"
 )
 
-// parseRule reads one rule line; the package comment has the grammar.
-func parseRule(text string) (wire.Rule, error) {
+// ParseRule reads one rule line; the package comment has the grammar.
+func ParseRule(text string) (wire.Rule, error) {
 	var r wire.Rule
 	verb, rest := word(text)
 	switch verb {

@@ -173,7 +173,7 @@ func (p *parser) option(text string) error {
 		u.Superuser = true
 		return nil
 	}
-	rule, err := parseRule(text)
+	rule, err := ParseRule(text)
 	if err != nil {
 		return err
 	}
