@@ -113,6 +113,77 @@ func TestSlowPeersHoldNoSlot(t *testing.T) {
 	}
 }
 
+// A handshake that waits for an answer about revocation holds no slot either,
+// and its wait ends with the deadline of the handshake.
+func TestRevocationHoldsNoSlot(t *testing.T) {
+	pool := NewPool(100, 1)
+	start := func(cfg *tls.Config) (client, server chan error) {
+		p := newPeer()
+		c := Server(cfg, p, p, p.feed)
+		p.sink = c.FeedHandshake
+		client, server = make(chan error, 1), make(chan error, 1)
+		if err := pool.Start(c, time.Now().Add(time.Minute), func(err error) { server <- err }); err != nil {
+			t.Fatal(err)
+		}
+		go func() { client <- tls.Client(p, clientConfig()).Handshake() }()
+		return client, server
+	}
+	asked, answer := make(chan bool), make(chan bool)
+	slow := mutualConfig(tls.VersionTLS13)
+	inner := slow.Clone()
+	slow.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		inner.VerifyConnection = func(tls.ConnectionState) error {
+			ctx := hello.Context()
+			if _, limited := ctx.Deadline(); !limited {
+				t.Error("the context is not that of the handshake")
+			}
+			cert.Wait(ctx, func() {
+				asked <- true
+				<-answer
+			})
+			return nil
+		}
+		return inner, nil
+	}
+	slowClient, slowServer := start(slow)
+	<-asked
+	for range 3 { // with the only slot
+		client, server := start(mutualConfig(tls.VersionTLS13))
+		if err := errors.Join(<-client, <-server); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(answer)
+	if err := errors.Join(<-slowClient, <-slowServer); err != nil {
+		t.Fatal(err)
+	}
+	if s := pool.Stats(); s.Computing != 0 || s.Active != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A panic in the wait gives back what it took.
+func TestPanicWhileWaiting(t *testing.T) {
+	pool := NewPool(1, 1)
+	cfg := serverConfig(tls.VersionTLS13)
+	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		cert.Wait(hello.Context(), func() { panic("defect") })
+		return nil, nil
+	}
+	c := Server(cfg, nil, nil, func([]byte) error { return nil })
+	if err := c.FeedHandshake(hello(t)); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	if err := pool.Start(c, time.Time{}, func(err error) { done <- err }); err != nil {
+		t.Fatal(err)
+	}
+	var p *PanicError
+	if err := <-done; !errors.As(err, &p) || pool.Stats().Computing != 0 {
+		t.Errorf("%v, %+v", err, pool.Stats())
+	}
+}
+
 // The deadline is for the whole handshake, however steadily bytes drip in
 // (TLS-14).
 func TestDeadlineIsTotal(t *testing.T) {
