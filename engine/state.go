@@ -100,7 +100,7 @@ func process() control.Process {
 // called from any goroutine.
 func (e *Engine) Certificates() []control.Certificate {
 	staples := e.Staples()
-	var out []control.Certificate
+	out := []control.Certificate{}
 	for _, name := range sortedKeys(e.bundles.open) {
 		for _, leaf := range e.bundles.open[name].Leaves() {
 			c := certificate(name, &leaf)
