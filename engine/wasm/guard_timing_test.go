@@ -1,13 +1,15 @@
+//go:build linux
+
 package wasm
 
 import (
 	"context"
 	"runtime"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tetratelabs/wazero"
+	"golang.org/x/sys/unix"
 
 	"github.com/wicketmq/wicket/engine/auth"
 )
@@ -15,11 +17,11 @@ import (
 // cpu is the processor time that the calling thread has used: what other
 // programs on the machine do does not count.
 func cpu() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(1, &u); err != nil { // RUSAGE_THREAD
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
 		panic(err)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(t.Nano())
 }
 
 // variant opens a plugin whose guest is stopped in another way than ours.

@@ -61,7 +61,7 @@ const (
 
 // accessBytes is what a load or store costs besides its own bytes: it may miss
 // all caches.
-const accessBytes = 12
+const accessBytes = 24
 
 // Rewrite returns a copy of a module that pays for what it does. The result is
 // valid if the original is; whether it is, is for the engine to say, but what

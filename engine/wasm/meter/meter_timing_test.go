@@ -28,19 +28,19 @@ func BenchmarkInterval(b *testing.B) {
 		chase = append(chase, 0x28, 2, 0) // i32.load
 	}
 	chase = append(chase, 0x21, 0, opBr, 0, opEnd)
-	add := []byte{opLoop, emptyBlock, opLocalGet, 0}
-	for range 100 {
-		add = append(add, opI32Const, 3, 0x6c) // i32.mul
+	roots := []byte{opLoop, emptyBlock, opLocalGet, 0, 0xb7} // f64.convert_i32_s
+	for range 400 {
+		roots = append(roots, 0x9f) // f64.sqrt
 	}
-	add = append(add, 0x21, 0, opBr, 0, opEnd)
-	whole := []byte{0x80, 0x80, 0x80, 0x20} // size as a constant
+	roots = append(roots, opMisc, 2, 0x21, 0, opBr, 0, opEnd) // i32.trunc_sat_f64_s, local.set 0
+	whole := []byte{0x80, 0x80, 0x80, 0x20}                   // size as a constant
 	for name, code := range map[string][]byte{
-		"tight":    {opLoop, emptyBlock, opBr, 0, opEnd},
-		"multiply": add,
-		"chase":    chase,
-		"fill":     cat([]byte{opLoop, emptyBlock, opI32Const, 0, opI32Const, 1, opI32Const}, whole, []byte{opMisc, 11, 0, opBr, 0, opEnd}),
-		"copy":     cat([]byte{opLoop, emptyBlock, opI32Const, 0, opI32Const, 0, opI32Const}, whole, []byte{opMisc, 10, 0, 0, opBr, 0, opEnd}),
-		"import":   {opLoop, emptyBlock, opCall, 0, opBr, 0, opEnd},
+		"tight":  {opLoop, emptyBlock, opBr, 0, opEnd},
+		"roots":  roots,
+		"chase":  chase,
+		"fill":   cat([]byte{opLoop, emptyBlock, opI32Const, 0, opI32Const, 1, opI32Const}, whole, []byte{opMisc, 11, 0, opBr, 0, opEnd}),
+		"copy":   cat([]byte{opLoop, emptyBlock, opI32Const, 0, opI32Const, 0, opI32Const}, whole, []byte{opMisc, 10, 0, 0, opBr, 0, opEnd}),
+		"import": {opLoop, emptyBlock, opCall, 0, opBr, 0, opEnd},
 	} {
 		b.Run(name, func(b *testing.B) {
 			var times []time.Time

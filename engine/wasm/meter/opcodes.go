@@ -140,7 +140,7 @@ var miscs = [...]misc{
 
 // vector describes an instruction behind 0xfd: what follows, and how many
 // bytes behind that.
-func vector(sub uint32) (immediate, uint32) {
+func vector(sub byte) (immediate, uint32) {
 	switch {
 	case sub <= 11: // v128.load…, v128.store
 		return memory, 0
@@ -152,8 +152,7 @@ func vector(sub uint32) (immediate, uint32) {
 		return memory, 1
 	case sub == 92, sub == 93: // v128.load32_zero, load64_zero
 		return memory, 0
-	case sub <= 255:
+	default:
 		return none, 0
 	}
-	return refused, 0
 }
