@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"slices"
@@ -171,12 +173,42 @@ func (t *trust) admit(chains [][]*x509.Certificate, presented []*x509.Certificat
 func (t *trust) first(chains [][]*x509.Certificate, now time.Time) (path []*x509.Certificate, err error) {
 	err = errNoPath
 	for _, chain := range chains {
+		chain = t.extend(chain)
 		if err = t.follow(chain, now); err == nil {
 			return chain, nil
 		}
 	}
 	return nil, err
 }
+
+// extend follows an intermediate of the file at the end of a chain up to its
+// anchor. Every signature on the way has been verified, those above it when the
+// file was loaded; so no more than path lengths remain to be looked at, unless
+// an authority above limits names or usages: then the chain stays as it is,
+// which is short of an anchor, and has to be verified as a whole.
+func (t *trust) extend(chain []*x509.Certificate) []*x509.Certificate {
+	end := chain[len(chain)-1]
+	up := t.up[string(end.Raw)]
+	if len(up) < 2 || len(chain) < 2 || !end.BasicConstraintsValid || !end.IsCA {
+		return chain
+	}
+	for i, c := range up[1:] {
+		below := len(chain) - 1 + i // intermediates, as RFC 5280 section 4.2.1.9 counts them
+		if limited(c) || c.BasicConstraintsValid && c.MaxPathLen >= 0 && below > c.MaxPathLen {
+			return chain
+		}
+	}
+	return slices.Concat(chain, up[1:])
+}
+
+// limited reports whether an authority limits the names or the usages of those
+// below it (RFC 5280 sections 4.2.1.10 and 4.2.1.12).
+func limited(c *x509.Certificate) bool {
+	return len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) > 0 ||
+		slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidNameConstraints) })
+}
+
+var oidNameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
 
 var errNoPath = errors.New("tls: there is no verified path")
 
@@ -210,8 +242,8 @@ func intermediates(chain []*x509.Certificate) (n int) {
 }
 
 // verify verifies what a client has sent with all that the file holds. A
-// handshake needs it only for clients that leave out intermediates, and after a
-// change of the file.
+// handshake needs it only when [trust.extend] cannot help, and after a change of
+// the file.
 func (t *trust) verify(presented []*x509.Certificate, now time.Time, usage x509.ExtKeyUsage) ([][]*x509.Certificate, error) {
 	between := t.below
 	if len(presented) > 1 {

@@ -21,6 +21,11 @@ func TestPaths(t *testing.T) {
 	renewed := issue(t, "root", nil, root, ca) // a new key of the same authority, signed by its old one
 	narrow := issue(t, "narrow", nil, nil, func(c *x509.Certificate) { ca(c); c.PermittedDNSDomains = []string{"good.example"} })
 	narrowed := issue(t, "narrowed", nil, narrow, ca)
+	short := issue(t, "short", nil, nil, func(c *x509.Certificate) { ca(c); c.MaxPathLen = 1 })
+	shorter := issue(t, "shorter", nil, short, ca)
+	shortest := issue(t, "shortest", nil, shorter, ca)
+	serving := issue(t, "serving", nil, nil, func(c *x509.Certificate) { ca(c); c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
+	served := issue(t, "served", nil, serving, ca)
 	late := issue(t, "late", nil, nil, func(c *x509.Certificate) { ca(c); expired(c) })
 	belowLate := issue(t, "below late", nil, late, ca)
 	server := issue(t, "localhost", nil, root, forLocalhost)
@@ -59,6 +64,10 @@ func TestPaths(t *testing.T) {
 		{"cross-signed, the other way", []*entity{root, middle}, 0, 9, nil, []*entity{below(middle), crossed}, "", 3},
 		{"the root's names bind", []*entity{narrow, narrowed}, 0, 9, nil, []*entity{issue(t, "client", nil, narrowed, named("evil.example"))}, ReasonBadCert, 0},
 		{"within the root's names", []*entity{narrow, narrowed}, 0, 9, nil, []*entity{issue(t, "client", nil, narrowed, named("a.good.example"))}, "", 3},
+		{"the root's path length is kept", []*entity{short, shorter}, 0, 9, nil, []*entity{below(shorter)}, "", 3},
+		{"the root's path length binds", []*entity{short, shorter, shortest}, 0, 9, nil, []*entity{below(shortest)}, ReasonBadCert, 0},
+		{"the root's path length binds what is sent", []*entity{short, shorter}, 0, 9, nil, []*entity{below(shortest), shortest}, ReasonBadCert, 0},
+		{"the root's usages bind", []*entity{root, serving, served}, 0, 9, nil, []*entity{below(served)}, ReasonBadUsage, 0},
 		{"the root's time binds", []*entity{root, late, belowLate}, 0, 9, nil, []*entity{below(belowLate)}, ReasonUnknownCA, 0},
 
 		{"last is the anchor", []*entity{root, middle}, 1, 0, nil, []*entity{below(middle)}, "", 2},
@@ -92,6 +101,15 @@ func TestPaths(t *testing.T) {
 			state, serverErr, _ := shake(t, cfg, presenting(tt.client...))
 			if got := Classify(serverErr); got != tt.want {
 				t.Fatalf("%q (%v), want %q", got, serverErr, tt.want)
+			}
+			whole := *b.current.Load().trust
+			whole.up = nil // so that nothing is taken as verified before
+			var presented []*x509.Certificate
+			for _, e := range tt.client {
+				presented = append(presented, e.cert)
+			}
+			if _, err := whole.admit(nil, presented, time.Now()); (err == nil) != (tt.want == "") {
+				t.Errorf("verified as a whole: %v", err)
 			}
 			if tt.want != "" {
 				return
