@@ -81,7 +81,7 @@ func (q *question) check(der []byte) (a *Answer, err error) {
 	// for a responder's; the signer is checked below.
 	r, err := ocsp.ParseResponseForCert(der, q.leaf, nil)
 	if err != nil {
-		return nil, err
+		return nil, understandable(err)
 	}
 	if err := q.checkID(r); err != nil {
 		return nil, err
@@ -102,6 +102,17 @@ func (q *question) check(der []byte) (a *Answer, err error) {
 		Raw: bytes.Clone(der), Status: statuses[r.Status], ProducedAt: r.ProducedAt, ThisUpdate: r.ThisUpdate,
 		NextUpdate: r.NextUpdate, RevokedAt: r.RevokedAt, Reason: r.RevocationReason, until: until,
 	}, nil
+}
+
+// understandable says of bytes that are no DER what they are not: often the
+// page of a web server that is no responder.
+func understandable(err error) error {
+	_, structural := errors.AsType[asn1.StructuralError](err)
+	_, syntax := errors.AsType[asn1.SyntaxError](err)
+	if structural || syntax {
+		return fmt.Errorf("it is no OCSP response; is that the responder's URL? (%w)", err)
+	}
+	return err
 }
 
 // checkID looks up the single response that package ocsp chose, the first with

@@ -74,10 +74,10 @@ func TestCheck(t *testing.T) {
 
 		{"unauthorized", ocsp.UnauthorizedErrorResponse, "unauthorized"},
 		{"try later", ocsp.TryLaterErrorResponse, "try later"},
-		{"empty", nil, "syntax error"},
-		{"a page", []byte("<html>it works</html>"), "structure error"},
+		{"empty", nil, "no OCSP response"},
+		{"a page", []byte("<html>it works</html>"), "no OCSP response"},
 		{"huge", bytes.Repeat([]byte{0x30}, maxAnswer+1), "larger than 32 KB"},
-		{"cut", sign(t, sub, sub, base)[:100], "syntax error"},
+		{"cut", sign(t, sub, sub, base)[:100], "no OCSP response"},
 		{"with more behind it", append(sign(t, sub, sub, base), 0), "trailing data"},
 	}
 	q := ask(t, leaf, sub)

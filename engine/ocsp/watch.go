@@ -192,10 +192,10 @@ func (w *watch) fail(responder string, err error) {
 		return
 	}
 	if w.answer != nil {
-		w.log(responder).Warn("cannot refresh the OCSP answer; the one before stays", "err", err, "until", w.answer.until)
+		w.log(responder).Warn("cannot refresh the OCSP answer; the one before stays", "error", err, "until", w.answer.until)
 		return
 	}
-	w.log(responder).Error("no OCSP answer to staple", "err", err)
+	w.log(responder).Error("no OCSP answer to staple", "error", err)
 }
 
 // raise raises and clears the alarms as things stand.
