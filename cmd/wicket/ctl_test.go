@@ -8,12 +8,17 @@ import (
 	"flag"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/wicketmq/wicket/engine/alarm"
 	"github.com/wicketmq/wicket/engine/control"
@@ -231,5 +236,37 @@ func TestControlCommandsFail(t *testing.T) {
 		if code, out := wicket(t, test.args...); code != test.code || !strings.Contains(out, test.says) {
 			t.Errorf("%q: exit code %d, want %d with %q\n%s", test.args, code, test.code, test.says, out)
 		}
+	}
+}
+
+// docs/operate.md lists each command about a running broker, and none that
+// there is not.
+func TestPageKnowsEveryCommand(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(wicket [a-z ]+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		listed[m[1]] = true
+	}
+	there := map[string]bool{"wicket plugin list": true}
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		if !c.HasSubCommands() {
+			there[c.CommandPath()] = true
+		}
+		for _, below := range c.Commands() {
+			walk(below)
+		}
+	}
+	root := rootCommand()
+	for _, c := range root.Commands() {
+		if c.Name() == "ctl" {
+			walk(c)
+		}
+	}
+	if !maps.Equal(listed, there) {
+		t.Errorf("docs/operate.md lists %v, and there are %v", slices.Sorted(maps.Keys(listed)), slices.Sorted(maps.Keys(there)))
 	}
 }

@@ -126,3 +126,27 @@ func BenchmarkScrape(b *testing.B) {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	}
 }
+
+// docs/operate.md lists each figure, and none that there is not.
+func TestPageKnowsEveryFigure(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(wicket_[a-z_]+)` \\| (gauge|counter) ").FindAllStringSubmatch(string(page), -1) {
+		listed[m[1]+" "+m[2]] = true
+	}
+	there := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (\S+ \S+)$`).FindAllStringSubmatch(ours(scrape(t, full())), -1) {
+		there[m[1]] = true
+		if !listed[m[1]] {
+			t.Errorf("docs/operate.md does not list %s", m[1])
+		}
+	}
+	for name := range listed {
+		if !there[name] {
+			t.Errorf("docs/operate.md lists %s, which there is not", name)
+		}
+	}
+}
