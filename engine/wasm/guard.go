@@ -3,7 +3,6 @@ package wasm
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -14,27 +13,49 @@ import (
 
 // guard bounds the calls into one instance and is their context. The guest
 // itself asks, each time it has used up its fuel (see meter), whether it may go
-// on. There is no timer, and no other goroutine is needed to stop it.
+// on: no timer and no other goroutine takes part, and the guest comes out of
+// its code often enough for the garbage collector not to wait for it. A call
+// that has not kept its slice is the last of its instance.
 type guard struct {
 	context.Context // carries the memory allocator
 	inst            *instance
-	until           time.Time   // end of the current slice
-	stopped         atomic.Bool // nothing may run any more
+	until           time.Time       // end of the current slice
+	quit            <-chan struct{} // closed: end now; nil for never
 }
 
 func newGuard(base context.Context, inst *instance) *guard {
 	return &guard{Context: base, inst: inst}
 }
 
-// stop ends the running call and forbids further ones. Any goroutine may call
-// it.
-func (g *guard) stop() { g.stopped.Store(true) }
-
 // arm starts a slice.
 func (g *guard) arm(now time.Time, slice time.Duration) { g.until = now.Add(slice) }
 
-// kept reports whether the slice is not over yet.
-func (g *guard) kept() bool { return !g.stopped.Load() && time.Until(g.until) > 0 }
+// kept reports whether the guest may go on.
+func (g *guard) kept() bool { return !g.quits() && time.Until(g.until) > 0 }
+
+// quits reports whether the call must end although its slice may not be over.
+func (g *guard) quits() bool {
+	select {
+	case <-g.quit:
+		return true
+	default:
+		return false
+	}
+}
+
+// sleep waits as long as it is told, but not beyond the slice.
+func (g *guard) sleep(d time.Duration) {
+	d = min(d, time.Until(g.until))
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-g.quit:
+	}
+}
 
 // instanceKey is the key under which host functions find their instance.
 type instanceKey struct{}

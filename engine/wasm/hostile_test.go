@@ -304,24 +304,28 @@ func TestRestartFails(t *testing.T) {
 
 // TestCloseDuringStart: a replacement that is stuck does not hold up Close.
 func TestCloseDuringStart(t *testing.T) {
-	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, Limits: Limits{LoadSlice: time.Hour}})
-	good := p.compiled
-	bad, err := p.runtime.CompileModule(context.Background(), metered(t, guest(t, "loop_initialize")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.compiled = bad
-	answer(t, p, "unreachable")
-	time.Sleep(2 * backoffFirst) // the start has begun, or else the test proves less
-	begin := time.Now()
-	if err := p.Close(context.Background()); err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(begin); took > slack {
-		t.Errorf("took %v", took)
-	}
-	if err := good.Close(context.Background()); err != nil {
-		t.Error(err)
+	for _, name := range []string{"loop_initialize", "sleep_initialize"} {
+		t.Run(name, func(t *testing.T) {
+			p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, Limits: Limits{LoadSlice: time.Hour}})
+			good := p.compiled
+			bad, err := p.runtime.CompileModule(context.Background(), metered(t, guest(t, name)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.compiled = bad
+			answer(t, p, "unreachable")
+			time.Sleep(2 * backoffFirst) // the start has begun, or else the test proves less
+			begin := time.Now()
+			if err := p.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(begin); took > slack {
+				t.Errorf("took %v", took)
+			}
+			if err := good.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -287,8 +287,6 @@ func pollClocks(i *instance, mem api.Memory, in, out, n, count uint32) uint64 {
 		clear(e)
 		binary.LittleEndian.PutUint64(e, userdata)
 	}
-	if left := time.Until(i.guard.until); left > 0 {
-		time.Sleep(min(time.Duration(shortest), left))
-	}
+	i.guard.sleep(time.Duration(shortest))
 	return wasiOK
 }

@@ -169,7 +169,7 @@ func (i *instance) call(f *function, slice time.Duration, args ...uint64) (err e
 	took := time.Since(begin)
 	i.p.stats.calls.Add(1)
 	i.p.stats.callTime.Add(int64(took))
-	if took >= slice || i.guard.stopped.Load() {
+	if took >= slice || i.guard.quits() {
 		return &fault{FaultDeadline, "used up its time slice of " + slice.String() + " in " + f.name}
 	}
 	if err != nil {

@@ -374,21 +374,21 @@ func (p *Plugin) refuse(r *request) {
 	}
 }
 
-// finish calls done and counts the request out. A panic of the caller's
+// finish counts the request out and calls done. A panic of the caller's
 // function must not end the worker.
 func (p *Plugin) finish(r *request, v auth.Verdict) {
+	p.stats.verdict(v.Decision)
+	if p.inFlight.Add(-1) == 0 && p.drain.Load() {
+		select {
+		case p.idle <- struct{}{}:
+		default:
+		}
+	}
 	defer func() {
 		if e := recover(); e != nil {
 			p.log.Error("cannot deliver a verdict", "panic", e)
 		}
-		if p.inFlight.Add(-1) == 0 && p.drain.Load() {
-			select {
-			case p.idle <- struct{}{}:
-			default:
-			}
-		}
 	}()
-	p.stats.verdict(v.Decision)
 	r.done(v)
 }
 

@@ -324,16 +324,9 @@ func (w *worker) startAfter(delay time.Duration) {
 		return
 	}
 	i := newInstance(w)
-	begun := make(chan struct{})
-	w.p.wg.Go(func() { // a start may take as long as LoadSlice
-		select {
-		case <-w.p.stop:
-			i.guard.stop()
-		case <-begun:
-		}
-	})
+	i.guard.quit = w.p.stop // a start may take as long as LoadSlice
 	s := &started{i, i.start()}
-	close(begun)
+	i.guard.quit = nil // but wicket_unload is called at the end
 	if !w.send(func(in *inbox) { in.started = s }) {
 		i.close()
 	}
