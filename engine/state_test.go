@@ -29,7 +29,7 @@ func TestLookWhileReloading(t *testing.T) {
 			}
 		})
 	}
-	for range 20 {
+	for range 6 {
 		if err := e.Reload(s.load(standard)); err != nil {
 			t.Error(err)
 		}
