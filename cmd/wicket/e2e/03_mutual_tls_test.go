@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Journey J1: the tutorial on two-way TLS, from its openssl commands to a
@@ -48,7 +49,8 @@ listeners:
 		tlsYAML("only13", "emqx.pem", "emqx.key", mutual+", versions: [tlsv1.3]")+`
 auth: { anonymous: allow }
 `)
-	p := start(t, "-c", config, "--data", t.TempDir())
+	data := filepath.Join(dir, "data")
+	p := start(t, "-c", config, "--data", data)
 	ca := []string{"--cafile", filepath.Join(certs, "ca.pem")}
 	client := append(ca, identity(certs, "client.pem", "client.key")...)
 
@@ -70,6 +72,13 @@ auth: { anonymous: allow }
 	t.Run("a client below an intermediate, which it sends", func(t *testing.T) {
 		chat(t, p.addr("tls:default"), append(ca, identity(certs, "client-chain.pem", "client.key")...)...)
 	})
+	t.Run("the listener counts its clients", func(t *testing.T) { countsClients(t, p.addr("tls:default"), data, client) })
+	t.Run("who speaks plain MQTT, or trusts others, stays out", func(t *testing.T) {
+		shut(t, p.addr("tls:default"))
+		shut(t, p.addr("tls:default"), append(identity(certs, "client.pem", "client.key"), "--tls-use-os-certs")...)
+		p.refusal("tls:default", "refused_by_client")
+		chat(t, p.addr("tls:default"), client...)
+	})
 	t.Run("openssl agrees", func(t *testing.T) {
 		said := handshake(t, p.addr("tls:default"), "-CAfile", ca[1], "-cert", client[3], "-key", client[5])
 		for _, sentence := range []string{"Acceptable client certificate CA names", "CN = Root", "Verify return code: 0 (ok)"} {
@@ -78,6 +87,24 @@ auth: { anonymous: allow }
 			}
 		}
 	})
+}
+
+// countsClients is step 6, by command in place of the dashboard: the listener
+// runs and has a client, and has none soon after that has left (U-50).
+func countsClients(t *testing.T, addr, data string, client []string) {
+	t.Helper()
+	is := func(clients int64) func() bool {
+		return func() bool {
+			l := listenerOf(t, statusOf(t, data), "tls:default")
+			return l.Running && l.Bind == addr && l.Transport == "tls" && l.Connected == clients && l.Connections == clients && l.MaxConnections == 1000000
+		}
+	}
+	host, port := hostPort(t, addr)
+	s := startSub(t, append([]string{"-h", host, "-p", port, "-t", "t/1"}, client...)...)
+	s.hear("received SUBACK")
+	eventually(t, "one client", patience, is(1)) // those before may be on their way out
+	s.kill()
+	eventually(t, "no client any more", 5*time.Second, is(0))
 }
 
 // Step 7: who must stay out, with the alert that openssl shows in each version
