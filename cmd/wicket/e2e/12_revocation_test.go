@@ -77,7 +77,7 @@ func TestRevokedClient(t *testing.T) {
 	a.revoke("alice")
 	w.put("/ca.crl", a.list())
 	chat(t, keep, a.identity("alice")...) // nobody has looked yet
-	a.order("POST", "/v1/crls/refresh")
+	a.ctl("crl", "refresh")
 
 	aliceGoes.gone(0x87)
 	if err := aliceGoesSilently.ping(); !errors.Is(err, io.EOF) {
@@ -112,6 +112,13 @@ func TestRevokedClient(t *testing.T) {
 	if n := w.times("/ca.crl"); n != 2 {
 		t.Errorf("%d fetches, want one and the one that was asked for", n)
 	}
+
+	// Forgetting the list has it fetched when the next client comes.
+	a.revoke("bob")
+	w.put("/ca.crl", a.list())
+	a.ctl("crl", "clear")
+	shut(t, keep, a.identity("bob")...)
+	bob.gone(0x87)
 }
 
 // Step 3 with a file: a list that is put in place of another is seen without a
@@ -181,7 +188,7 @@ func TestRevocationUnknown(t *testing.T) {
 	}
 	welcomes(t, p.addr("tls:lenient"), a.trusting("old"))
 	turnsAway(t, p.addr("tls:open"), a.trusting("old"))
-	if alarms := a.ask("/v1/alarms"); !strings.Contains(alarms, w.URL+"/old.crl") || !strings.Contains(alarms, "is out of date since 2020-01-08") {
+	if alarms := a.ctl("alarms"); !strings.Contains(alarms, w.URL+"/old.crl") || !strings.Contains(alarms, "is out of date since 2020-01-08") {
 		t.Errorf("the alarm is not among those that can be asked for: %s", alarms)
 	}
 	chat(t, p.addr("tls:lenient"), a.identity("old")...)
@@ -302,7 +309,7 @@ func TestMoreListsThanTheCacheHolds(t *testing.T) {
 			t.Errorf("list %d was fetched %d times, want %d", i, n, want)
 		}
 	}
-	if n := strings.Count(a.ask("/v1/crls"), `"source"`); n != capacity {
+	if n := strings.Count(a.ctl("crl", "list", "-o", "json"), `"source"`); n != capacity {
 		t.Errorf("%d lists are kept, want %d", n, capacity)
 	}
 }

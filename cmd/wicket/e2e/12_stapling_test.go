@@ -93,21 +93,30 @@ func (a *authority) status(addr string, more ...string) string {
 
 // staple is the answer that comes along with the broker's certificate, or nil.
 // It must be about that certificate and signed for its issuer, always.
-func (a *authority) staple(addr string, config *tls.Config) (*ocsp.Response, *x509.Certificate) {
-	a.t.Helper()
+func staple(addr string, config *tls.Config) (*ocsp.Response, *x509.Certificate, error) {
 	v, err := approach(addr, config)
 	if err != nil {
-		a.t.Fatal(err)
+		return nil, nil, err
 	}
 	defer v.Close()
 	s := v.ConnectionState()
 	leaf := s.PeerCertificates[0]
 	if len(s.OCSPResponse) == 0 {
-		return nil, leaf
+		return nil, leaf, nil
 	}
 	r, err := ocsp.ParseResponseForCert(s.OCSPResponse, leaf, s.VerifiedChains[0][1])
 	if err != nil {
-		a.t.Fatalf("the staple is not for the certificate %s: %v", leaf.SerialNumber.Text(16), err)
+		return nil, nil, fmt.Errorf("the staple is not for the certificate %s: %w", leaf.SerialNumber.Text(16), err)
+	}
+	return r, leaf, nil
+}
+
+// staple is the same for a test that cannot go on without it.
+func (a *authority) staple(addr string, config *tls.Config) (*ocsp.Response, *x509.Certificate) {
+	a.t.Helper()
+	r, leaf, err := staple(addr, config)
+	if err != nil {
+		a.t.Fatal(err)
 	}
 	return r, leaf
 }
@@ -332,18 +341,22 @@ func TestStapleOfAReplacedCertificate(t *testing.T) {
 		t.Errorf("no %q in\n%s", want, said)
 	}
 
-	swapped, done := make(chan struct{}), make(chan struct{})
+	swapped, watched := make(chan struct{}), make(chan error, 1)
 	seen := map[string]int{}
 	go func() {
-		defer close(done)
 		for {
 			select {
 			case <-swapped:
+				watched <- nil
 				return
 			default:
-				answer, leaf := a.staple(addr, config) // fails the test if they do not belong together
-				seen[fmt.Sprintf("%s, stapled: %t", leaf.Subject.CommonName, answer != nil)]++
 			}
+			answer, leaf, err := staple(addr, config)
+			if err != nil {
+				watched <- err
+				return
+			}
+			seen[fmt.Sprintf("%s, stapled: %t", leaf.Subject.CommonName, answer != nil)]++
 		}
 	}()
 	for i := range 20 {
@@ -351,7 +364,9 @@ func TestStapleOfAReplacedCertificate(t *testing.T) {
 		p.hangup("configuration reloaded")
 	}
 	close(swapped)
-	<-done
+	if err := <-watched; err != nil {
+		t.Error(err)
+	}
 	t.Logf("handshakes during 20 swaps: %v", seen)
 	shows("two")
 }

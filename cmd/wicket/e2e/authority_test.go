@@ -19,8 +19,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	ctl "github.com/wicketmq/wicket/engine/control"
 )
 
 // authorityConf is what "openssl ca" needs to keep an authority with its
@@ -305,22 +303,11 @@ func (a *authority) native(point string) *tls.Config {
 	return c
 }
 
-// ask returns what the broker shows of itself on its control socket.
-func (a *authority) ask(path string) string {
+// ctl looks into the broker or steers it by command, and returns what that
+// prints.
+func (a *authority) ctl(args ...string) string {
 	a.t.Helper()
-	body, err := ctl.NewClient(a.path("data/control.sock")).Get(a.t.Context(), path)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return string(body)
-}
-
-// order gives the broker a command, and waits until it is carried out.
-func (a *authority) order(method, path string) {
-	a.t.Helper()
-	if err := ctl.NewClient(a.path("data/control.sock")).Do(a.t.Context(), method, path); err != nil {
-		a.t.Fatal(err)
-	}
+	return must(a.t, a.dir, binary, append([]string{"ctl", "--data", "data"}, args...)...).out
 }
 
 // certificate reads a PEM file.
