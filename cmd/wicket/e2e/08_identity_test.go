@@ -226,3 +226,25 @@ func TestFaultyMapping(t *testing.T) {
 		t.Errorf("no reason in %s", q.transcript())
 	}
 }
+
+// MAP-01, MAP-11: a file of EMQX that takes the user name from the certificate,
+// and names nobody to ask, lets in who has one.
+func TestImportedMapping(t *testing.T) {
+	t.Parallel()
+	certs := pki(t)
+	dir := installation(t, `listeners.ssl.default {
+  bind = "127.0.0.1:0"
+  ssl_options { keyfile = "etc/certs/emqx.key", certfile = "etc/certs/emqx.pem", cacertfile = "etc/certs/ca.pem", verify = verify_peer }
+}
+mqtt { peer_cert_as_username = dn, peer_cert_as_clientid = cn }
+`)
+	p := start(t, "-c", filepath.Join(dir, "etc", "emqx.conf"), "--data", t.TempDir(), "--log-level", "debug")
+	addr := p.addr("tls:default")
+	ca := []string{"--cafile", filepath.Join(certs, "ca.pem")}
+	host, port := hostPort(t, addr)
+	must(t, "", "mosquitto_pub", append(append([]string{"-h", host, "-p", port, "-t", "t/1", "-m", "hello", "-u", "somebody"}, ca...), identity(certs, "client.pem", "client.key")...)...)
+	if l := p.wait("client connected", patience); l.text("client_id") != "client" || l.text("username") != "CN=client,O=EMQX,L=Hangzhou,ST=Zhejiang,C=CN" {
+		t.Errorf("the client is known as %v", l)
+	}
+	shut(t, addr, append(ca, "-u", "CN=client,O=EMQX,L=Hangzhou,ST=Zhejiang,C=CN", "-i", "client")...)
+}

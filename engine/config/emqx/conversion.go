@@ -25,6 +25,7 @@ type conversion struct {
 	anonymous *key                 // what lets clients without credentials in
 	refused   *key                 // allow_anonymous = false
 	certmap   bool                 // an identity comes from certificates
+	names     [][]string           // the blocks of certmap's settings that say so
 	mqttZone  string               // the zone whose limits count for all
 }
 

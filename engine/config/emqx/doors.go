@@ -161,7 +161,10 @@ func (c *conversion) identity(k *key) {
 		c.fail(k.at, k.String(), "%q is none of disabled, cn, dn, crt, pem, md5", shorten(s))
 		return
 	}
-	c.certmap = c.certmap || s != "disabled"
+	if s != "disabled" {
+		c.certmap = true
+		c.names = append(c.names, to[:len(to)-1])
+	}
 	c.write(k, to, word(s))
 }
 
@@ -307,6 +310,9 @@ func (c *conversion) finishChain() {
 	if len(c.shutAuthn) == 0 {
 		if c.certmap {
 			c.out.set([]string{"auth", "chain"}, []string{"certmap"}, Place{}, "", "")
+		}
+		for _, block := range c.names { // where nobody else is asked, a certificate is enough (MAP-11)
+			c.out.set(append(slices.Clip(block), "accept"), true, Place{}, "", "the file names nobody else to ask")
 		}
 		return
 	}

@@ -267,6 +267,14 @@ func TestListeners(t *testing.T) {
 	if v := m.Authenticate(wicket.TestContext(broker{}), bare("tls:strict")); v.Code() != wicket.CodeDeny {
 		t.Errorf("tls:strict without a certificate: %v", v.Code())
 	}
+	// required and accept for all mean nothing where nothing is mapped.
+	m = mapper(t, `{"username":"cn","required":true,"accept":true,"listeners":{"tls:none":{"username":"disabled"}}}`)
+	for b, c := range map[*broker]*wicket.Connect{&device: client("tls:none"), {}: bare("tls:none")} {
+		if v := m.Authenticate(wicket.TestContext(*b), c); v.Code() != wicket.CodeNext || !reflect.DeepEqual(v.Detail(), wire.Decision{}) {
+			t.Errorf("tls:none: %v %+v", v.Code(), v.Detail())
+		}
+	}
+	m = mapper(t, `{"username":"cn"}`)
 	if v := m.Authenticate(wicket.TestContext(broker{}), bare("tls:other")); v.Code() != wicket.CodeNext {
 		t.Errorf("tls:other without a certificate: %v", v.Code())
 	}
@@ -316,6 +324,7 @@ func TestFaults(t *testing.T) {
 		{`{"username":"cn","accept":true,"rules":["allow all #","alow all #"]}`, `rules[1]: want superuser, allow or deny, not "alow"`},
 		{`{"username":"cn","listeners":{"default":{}}}`, `listeners.default: want a listener's type and name, such as tls:default`},
 		{`{"username":"cn","listeners":{"tls:a":{"username":"x","listeners":{}}}}`, `listeners.tls:a.username: no such field "x"`},
+		{`{"username":"cn","listeners":{"tls:a":{"username":"disabled","accept":true}}}`, `listeners.tls:a.accept: a client that is let in`},
 		{`{"username":"cn","listeners":{"tls:a":{"username":"disabled","required":true}}}`, `listeners.tls:a.required: nothing can be missing`},
 		{`{"username":"cn","listeners":{"tls:a":1}}`, `listeners.tls:a: want keys with values, not a number`},
 		{`[`, `the plugin's config is no JSON`},

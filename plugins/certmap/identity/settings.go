@@ -186,10 +186,14 @@ func (s *settings) check(o *config.Object) (notes []string) {
 	if t := s.clientID; t != nil && t.names("crt") {
 		o.Fault(t.key, `crt is the certificate in DER, which no client id can be: take "pem" (its Base64), "md5" or "sha256"`)
 	}
-	if s.required && s.username == nil && s.clientID == nil {
+	switch named := s.username != nil || s.clientID != nil; {
+	case !named && s.required && o.Has("required"):
 		o.Fault("required", "nothing can be missing: map username or client_id too")
-	}
-	if s.accept {
+	case !named && s.accept && o.Has("accept"):
+		o.Fault("accept", "a client that is let in by its certificate needs a name from it: map username or client_id")
+	case !named: // on a listener that maps nothing, what holds elsewhere means nothing
+		s.accept = false
+	case s.accept:
 		notes = s.checkAccept(o)
 	}
 	if t := s.username; t != nil && t.names("crt") {
@@ -205,9 +209,6 @@ func (s *settings) check(o *config.Object) (notes []string) {
 // checkAccept: who comes in by a certificate alone has a name from it, and what
 // it may do hangs on nothing that it chooses itself.
 func (s *settings) checkAccept(o *config.Object) (notes []string) {
-	if s.username == nil && s.clientID == nil {
-		o.Fault("accept", "a client that is let in by its certificate needs a name from it: map username or client_id")
-	}
 	if t := s.username; t != nil && !t.proven() {
 		o.Fault(t.key, "with accept a user name is made of the certificate alone; the client chooses what it says itself")
 	}
