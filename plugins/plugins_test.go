@@ -19,6 +19,9 @@ func TestBuiltin(t *testing.T) {
 	if _, ok := Builtin("nothing"); ok {
 		t.Error("a plugin of no name")
 	}
+	if g := Grants("password"); len(g) != 1 || g[0] != "password" || Grants("certmap") != nil || Grants("nothing") != nil {
+		t.Errorf("grants: %q, %q, %q", g, Grants("certmap"), Grants("nothing"))
+	}
 }
 
 // The committed modules are what their sources give. The bytes depend on the
