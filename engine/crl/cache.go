@@ -154,7 +154,7 @@ func (c *Cache) Refresh(ctx context.Context) error {
 	c.mu.Lock()
 	var flights []*flight
 	for _, e := range c.entries {
-		flights = append(flights, c.start(e, true))
+		flights = append(flights, c.anew(e))
 	}
 	locals := c.sources()
 	c.mu.Unlock()

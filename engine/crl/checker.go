@@ -169,14 +169,20 @@ func (k *Checker) manner() manner {
 	return manner{takeStale: k.options.AllowStale, takeNothing: k.options.AllowUnavailable}
 }
 
-// patience bounds the wait of one who will be admitted in any case, so that
-// time for the handshake is left.
+// patience bounds the wait, so that time for the handshake is left: half of it
+// to one who will be admitted in any case, a quarter to one who is to hear that
+// he is refused. Otherwise a server that says nothing would look like a client
+// that does.
 func (k *Checker) patience(ctx context.Context) (context.Context, context.CancelFunc) {
 	end, ok := ctx.Deadline()
-	if !ok || !k.options.AllowUnavailable {
+	if !ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, time.Until(end)/2)
+	left := time.Until(end)
+	if k.options.AllowUnavailable {
+		return context.WithTimeout(ctx, left/2)
+	}
+	return context.WithTimeout(ctx, left*3/4)
 }
 
 func (k *Checker) question(c, issuer *x509.Certificate) (question, error) {

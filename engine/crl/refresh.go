@@ -31,6 +31,7 @@ type entry struct {
 	fetched  time.Time // last success
 
 	flight   *flight
+	again    *flight // that begins when the one under way has ended
 	failures int
 	lastErr  error     // of the last fetch
 	retryAt  time.Time // not to be fetched before, after a failure
@@ -78,11 +79,30 @@ func (c *Cache) start(e *entry, full bool) *flight {
 	if e.flight != nil {
 		return e.flight
 	}
-	f := &flight{done: make(chan struct{})}
+	f := newFlight()
+	c.launch(e, f, full)
+	return f
+}
+
+func newFlight() *flight { return &flight{done: make(chan struct{})} }
+
+// anew begins a fetch in full; the one under way, whose answer may be older than
+// the wish for a new one, is waited for.
+func (c *Cache) anew(e *entry) *flight {
+	if e.flight == nil {
+		return c.start(e, true)
+	}
+	if e.again == nil {
+		e.again = newFlight()
+	}
+	return e.again
+}
+
+func (c *Cache) launch(e *entry, f *flight, full bool) {
 	if c.closed {
 		f.list, f.err = e.list, errClosed
 		close(f.done)
-		return f
+		return
 	}
 	e.flight = f
 	c.flights++
@@ -94,7 +114,6 @@ func (c *Cache) start(e *entry, full bool) *flight {
 		r, l, err := c.fetch(e, had)
 		c.land(e, r, l, err)
 	})
-	return f
 }
 
 // fetch asks the server. It returns a verified list, or none if the old one is
@@ -149,6 +168,10 @@ func (c *Cache) land(e *entry, r fetch.Response, fresh *list, err error) {
 	e.flight = nil
 	c.flights--
 	f.list, f.err = e.list, err
+	if again := e.again; again != nil {
+		e.again = nil
+		c.launch(e, again, true)
+	}
 	c.watch(e, now)
 	c.mu.Unlock()
 
