@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"crypto/rand"
 	"log/slog"
 	"time"
@@ -374,7 +375,7 @@ func (c *Client) refuse(reason mqtt.Reason, text, word string) {
 			id = k.req.ClientID
 		}
 		c.log(slog.LevelInfo, "client refused", slog.String("client_id", id),
-			slog.String("reason", reason.String()), slog.String("because", word))
+			slog.String("reason", reason.String()), slog.String("because", cmp.Or(text, word)))
 	}
 	c.connack(&p)
 	c.close(word)

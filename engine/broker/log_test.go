@@ -20,14 +20,17 @@ func TestLog(t *testing.T) {
 	}
 	w.joined(0, "good", secret).send(disconnect())
 	w.joined(0, "rude").raw([]byte{0xFF, 0})
-	w.gate = (&decider{authenticate: func(_ *auth.Request, done func(auth.Verdict)) { done(auth.Verdict{}) }}).gate(t)
-	bad := w.dial(0)
-	bad.send(connect("bad", secret))
+	w.gate = (&decider{authenticate: func(r *auth.Request, done func(auth.Verdict)) {
+		done(auth.Verdict{ReasonText: map[string]string{"named": "not on Sundays"}[r.ClientID]})
+	}}).gate(t)
+	w.dial(0).send(connect("bad", secret))
+	w.dial(0).send(connect("named", secret))
 	for _, want := range []string{
 		`level=DEBUG msg="client connected" username=u session_present=false client_id=good listener=tcp:test peer=127.0.0.1:40000`,
 		`level=DEBUG msg="client disconnected" because=disconnect client_id=good`,
 		`level=DEBUG msg="client broke the protocol" error=`,
 		`level=INFO msg="client refused" client_id=bad reason="Not authorized" because="not authorized"`,
+		`level=INFO msg="client refused" client_id=named reason="Not authorized" because="not on Sundays"`,
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the log does not say %s", want)
