@@ -80,10 +80,18 @@ func ServerConfig(o Options) (*tls.Config, *Bundle, error) {
 	return outer, b, nil
 }
 
+// nameTaker is a connection that wants to hear which server name is asked for as
+// soon as that is known. crypto/tls tells only of handshakes that come far
+// enough. Package tlsio's is one.
+type nameTaker interface{ AskedFor(serverName string) }
+
 // configFor is the outer configuration's GetConfigForClient. Only a listener
 // that asks about revocation needs a configuration for each handshake: it
 // carries the context to [loaded.ask].
 func (b *Bundle) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	if c, ok := hello.Conn.(nameTaker); ok {
+		c.AskedFor(hello.ServerName)
+	}
 	l := b.current.Load()
 	if !l.config.SessionTicketsDisabled {
 		b.tickets.rotate()
@@ -161,9 +169,6 @@ func load(o Options) (*loaded, error) {
 		SessionTicketsDisabled:      !o.Tickets,
 		DynamicRecordSizingDisabled: true, // a turn's packets in one record
 		Time:                        l.now,
-	}
-	if lowest < tls.VersionTLS12 {
-		l.warnings = append(l.warnings, "versions: TLS 1.0 and 1.1 are deprecated (RFC 8996); offer them only to clients that cannot do better")
 	}
 	if err := errors.Join(l.chooseSuites(o.Ciphers), l.chooseGroups(o.Curves), l.chooseProtocols(o.ALPN)); err != nil {
 		return nil, err

@@ -109,16 +109,18 @@ func (c *conn) count(peer netip.AddrPort, err error) cert.Reason {
 	return reason
 }
 
+// maxServerName is the length of the longest host name (RFC 1035 section
+// 3.1); what a client asks for may be longer.
+const maxServerName = 255
+
 func (c *conn) logRefused(peer netip.AddrPort, reason cert.Reason, err error) {
 	ok, skipped := c.ln.slow.allow(time.Now())
 	if !ok {
 		return
 	}
 	attrs := []any{"listener", c.ln.Name, "peer", peer, "reason", string(reason), "error", err}
-	if !c.has(isRunning) {
-		if sni := c.tls.State().ServerName; sni != "" {
-			attrs = append(attrs, "sni", sni)
-		}
+	if sni := c.tls.ServerName(); sni != "" {
+		attrs = append(attrs, "sni", sni[:min(len(sni), maxServerName)])
 	}
 	if e, ok := errors.AsType[*cert.HandshakeError](cert.Explain(err)); ok && e.Subject != "" {
 		attrs = append(attrs, "subject", e.Subject, "serial", e.Serial, "not_after", e.NotAfter)
@@ -142,15 +144,15 @@ func (c *conn) handshakeTimeout() {
 	c.refuse(context.DeadlineExceeded)
 }
 
-// handshakeLost ends the handshake of a connection that is gone, and counts a
-// peer that went away during it. One that sent nothing at all is a health check
+// handshakeLost ends the handshake of a connection that is gone, and accounts
+// for a peer that went away during it. One that sent nothing at all is a health check
 // or a port scan, and no failure.
 func (c *conn) handshakeLost() {
 	switch {
 	case c.has(isRunning):
 		c.tls.Abort() // and handshaken accounts for it
 	case c.tls != nil && !c.has(isClosing):
-		c.ln.counts.refused.add(cert.ReasonEOF)
+		c.count(c.Peer(), tlsio.ErrAborted)
 	}
 }
 

@@ -133,6 +133,18 @@ func (c *Conn) Abort() {
 	}
 }
 
+// ServerName is the server name that the peer has asked for (RFC 6066 section
+// 3), as soon as its hello has come and however the handshake goes on. Call it
+// before [Conn.Open]; after that, [Conn.State] has it.
+func (c *Conn) ServerName() string {
+	if c.shake == nil {
+		return ""
+	}
+	c.shake.mu.Lock()
+	defer c.shake.mu.Unlock()
+	return c.shake.serverName
+}
+
 // Open switches to the data phase, on the loop, after Handshake has returned
 // nil and no goroutine but the loop uses c. Bytes that came behind the
 // handshake are kept for Read: call it at once, even with an empty window,

@@ -62,6 +62,13 @@ func (w *wire) RemoteAddr() net.Addr {
 	return w.shake.remote
 }
 
+// AskedFor hears from [cert.Bundle] which server name the peer asks for.
+func (w *wire) AskedFor(serverName string) {
+	w.shake.mu.Lock()
+	defer w.shake.mu.Unlock()
+	w.shake.serverName = serverName
+}
+
 func (*wire) SetDeadline(time.Time) error      { return nil }
 func (*wire) SetReadDeadline(time.Time) error  { return nil }
 func (*wire) SetWriteDeadline(time.Time) error { return nil }
@@ -80,6 +87,8 @@ type shake struct {
 	started bool  // the first record has been read
 	alert   byte  // the description of the last alert that came in plain
 	err     error // why the handshake is over
+
+	serverName string // that the peer has asked for
 }
 
 func newShake(remote, local net.Addr, send func([]byte) error) *shake {
