@@ -17,11 +17,13 @@ import (
 	"time"
 )
 
-// Lifetimes of issued certificates. Some clients refuse server certificates
-// that are valid for longer than 825 days.
+// Lifetimes of issued certificates, from now. Some clients refuse server
+// certificates that are valid for longer than 825 days, from notBefore on and
+// with both ends included (RFC 5280 section 4.1.2.5).
 const (
+	backdated         = time.Hour // clocks differ
 	authorityLifetime = 10 * 365 * 24 * time.Hour
-	leafLifetime      = 825 * 24 * time.Hour
+	leafLifetime      = 825*24*time.Hour - backdated - time.Second
 )
 
 // Authority issues certificates, all on ECDSA P-256.
@@ -140,7 +142,7 @@ func (a *Authority) issue(template *x509.Certificate) (Issued, error) {
 	if template.SerialNumber, err = serialNumber(); err != nil {
 		return Issued{}, err
 	}
-	template.NotBefore = a.now().Add(-time.Hour) // clocks differ
+	template.NotBefore = a.now().Add(-backdated)
 	parent, signer := a.cert, a.key
 	if parent == nil {
 		parent, signer = template, key

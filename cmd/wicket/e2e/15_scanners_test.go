@@ -1,0 +1,154 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What people point at a TLS port to judge it: sslscan and testssl.sh, at a
+// listener as it is by default, with an ECDSA and with an RSA certificate (C6,
+// TLS-12, TLS-22). docs/tls.md shows what they find.
+
+// explained are the findings of testssl worse than LOW that docs/tls.md says
+// something about.
+var explained = map[string]string{
+	"cert_revocation": "the certificate, not the listener: it names no place to learn of its revocation",
+}
+
+// harmless are the severities that nobody has to explain. WARN is about the
+// scanner itself.
+var harmless = []string{"OK", "INFO", "LOW", "DEBUG", "WARN"}
+
+func TestScanners(t *testing.T) {
+	t.Parallel()
+	certs, dir := pki(t), t.TempDir()
+	must(t, certs, "openssl", "x509", "-req", "-in", "emqx.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "15",
+		"-out", filepath.Join(dir, "rsa.pem"), "-days", "365", "-sha256", "-extensions", "v3_req", "-extfile", "openssl.cnf")
+	must(t, certs, "cp", "emqx.key", filepath.Join(dir, "rsa.key"))
+	p := start(t, "-c", write(t, filepath.Join(dir, "wicket.yaml"), `
+data_dir: data
+listeners:
+  tls:
+    default: { bind: 127.0.0.1:0 }
+    rsa: { bind: 127.0.0.1:0, tls: { certfile: rsa.pem, keyfile: rsa.key } }
+`))
+	for listener, ca := range map[string]string{"tls:default": filepath.Join(dir, "data/dev/ca.pem"), "tls:rsa": filepath.Join(certs, "ca.pem")} {
+		addr := p.addr(listener)
+		t.Run("sslscan/"+listener, func(t *testing.T) {
+			t.Parallel()
+			sslscan(t, addr)
+		})
+		t.Run("testssl/"+listener, func(t *testing.T) {
+			t.Parallel()
+			testssl(t, addr, ca)
+		})
+	}
+}
+
+// sslscan compares what it finds with what the page shows, and with what must
+// never be.
+func sslscan(t *testing.T, addr string) {
+	need(t, "sslscan")
+	var found struct {
+		Protocols []struct {
+			Type    string `xml:"type,attr"`
+			Version string `xml:"version,attr"`
+			Enabled int    `xml:"enabled,attr"`
+		} `xml:"ssltest>protocol"`
+		Renegotiation struct {
+			Supported int `xml:"supported,attr"`
+		} `xml:"ssltest>renegotiation"`
+		Heartbleed []struct {
+			Vulnerable int `xml:"vulnerable,attr"`
+		} `xml:"ssltest>heartbleed"`
+		Ciphers []struct {
+			Status   string `xml:"status,attr"`
+			Version  string `xml:"sslversion,attr"`
+			Bits     int    `xml:"bits,attr"`
+			Name     string `xml:"cipher,attr"`
+			Strength string `xml:"strength,attr"`
+		} `xml:"ssltest>cipher"`
+	}
+	r := must(t, "", "sslscan", "--xml=-", "--no-colour", addr)
+	if err := xml.Unmarshal([]byte(r.out), &found); err != nil {
+		t.Fatalf("%v\n%s", err, r.out)
+	}
+	var digest strings.Builder
+	for _, p := range found.Protocols {
+		fmt.Fprintf(&digest, "%sv%-5s %s\n", strings.ToUpper(p.Type), p.Version, []string{"disabled", "enabled"}[p.Enabled])
+	}
+	for _, c := range found.Ciphers {
+		fmt.Fprintf(&digest, "%-9s  %s  %3d bits  %s\n", c.Status, c.Version, c.Bits, strings.Replace(c.Name, "-RSA-", "-ECDSA-", 1))
+		if c.Strength != "strong" && c.Strength != "acceptable" {
+			t.Errorf("%s: sslscan calls it %s", c.Name, c.Strength)
+		}
+	}
+	page := read(t, "../../../docs/tls.md")
+	if digest.Len() == 0 || !strings.Contains(page, "```\n"+digest.String()+"```\n") {
+		t.Errorf("docs/tls.md does not show what sslscan finds:\n%s", digest.String())
+	}
+	if found.Renegotiation.Supported != 0 {
+		t.Error("clients can renegotiate")
+	}
+	for _, h := range found.Heartbleed {
+		if h.Vulnerable != 0 {
+			t.Error("Heartbleed")
+		}
+	}
+}
+
+// testssl runs all checks of protocols, suites, certificate and known
+// vulnerabilities. It is told to look nothing up on the network.
+func testssl(t *testing.T, addr, ca string) {
+	program := "testssl"
+	if _, err := exec.LookPath(program); err != nil {
+		program = "testssl.sh"
+	}
+	need(t, program)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	out := filepath.Join(t.TempDir(), "findings.json")
+	c := exec.CommandContext(ctx, program, "--quiet", "--color", "0", "--warnings", "batch", "--nodns", "none",
+		"--protocols", "--standard", "--pfs", "--server-preference", "--server-defaults", "--vulnerable",
+		"--add-ca", ca, "--jsonfile", out, addr)
+	began := time.Now()
+	said, err := c.CombinedOutput() // the exit code counts findings
+	t.Logf("testssl took %s", time.Since(began).Round(time.Second))
+	var findings []struct{ ID, Severity, Finding string }
+	data, readErr := os.ReadFile(out)
+	if readErr != nil {
+		t.Fatalf("%v: %v\n%s", err, readErr, said)
+	}
+	if err := json.Unmarshal(data, &findings); err != nil {
+		t.Fatalf("%v\n%s", err, data)
+	}
+	page := read(t, "../../../docs/tls.md")
+	seen := map[string]string{}
+	for _, f := range findings {
+		seen[f.ID] = f.Severity
+		if slices.Contains(harmless, f.Severity) && (f.Severity != "LOW" || strings.Contains(page, "`"+f.ID+"`")) {
+			continue
+		}
+		if explained[f.ID] == "" || !strings.Contains(page, "`"+f.ID+"`") {
+			t.Errorf("%s %s: %s; docs/tls.md does not explain it", f.Severity, f.ID, f.Finding)
+		}
+	}
+	for _, id := range []string{"TLS1_2", "TLS1_3", "cipherlist_NULL", "PFS", "cert_chain_of_trust", "heartbleed", "ROBOT", "secure_client_renego", "SWEET32"} {
+		if seen[id] != "OK" {
+			t.Errorf("%s is %q, want OK", id, seen[id])
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s", regexp.MustCompile(`(?m)^\s*\n`).ReplaceAll(said, nil))
+	}
+}
