@@ -16,6 +16,9 @@
 // instance; each is an entry in a list ordered by deadline, not a goroutine
 // and not a timer. The host never calls a guest from inside one of its imports.
 //
+// Modules are rewritten before they are compiled (package meter): guests pay
+// for what they do and ask the host for more, which is how they are stopped.
+//
 // Foreign code is bounded on every side: a time slice for each call, a
 // deadline for each request, caps on memory, tables, module size, queue and
 // requests in flight. A guest that traps, overruns its slice or answers

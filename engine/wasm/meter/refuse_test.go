@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -100,6 +101,8 @@ func TestRefused(t *testing.T) {
 		{"rest", small(answer, map[byte][]byte{sectionMemory: {1, 0, 1, 0}}), "bad memory section: has bytes behind its end"},
 		{"recursive types", small(answer, map[byte][]byte{sectionType: {1, 0x4e, 0}}), "type of unsupported form 0x4e"},
 		{"reference types", small(answer, map[byte][]byte{sectionType: {1, typeFunction, 1, 0x64, 0}}), "value type 0x64"},
+		{"parameters", small(answer, map[byte][]byte{sectionType: cat([]byte{1, typeFunction}, uv(1025), bytes.Repeat([]byte{typeI32}, 1025), []byte{0})}),
+			"1025 parameters; the limit is 1024"},
 		{"tag import", small(answer, map[byte][]byte{sectionImport: {1, 0, 0, 4, 0, 0}}), "unknown kind 4"},
 		{"shared memory", small(answer, map[byte][]byte{sectionMemory: {1, 3, 1, 1}}), "limits of unsupported form 0x03"},
 		{"table with a value", small(answer, map[byte][]byte{sectionTable: {1, 0x40, 0, typeFuncref, 0, 1, opRefNull, typeFuncref, opEnd}}), "reference type 0x40"},

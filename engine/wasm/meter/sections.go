@@ -191,6 +191,10 @@ func (m *module) function(r *reader, out []byte) []byte {
 	return appendU32(out, m.newIndex(r.index("function", len(m.imports)+m.functions)))
 }
 
+// maxParams is the most parameters of a function. It is above what browsers
+// allow, and bounds the code that is added for each import.
+const maxParams = 1 << 10
+
 // refillType is the type of Refill; it is appended to the others.
 func (m *module) refillType() uint32 { return uint32(len(m.params)) }
 
@@ -203,6 +207,9 @@ func (m *module) rewriteTypes(r *reader, out []byte, present bool) []byte {
 			n := 0
 			r.vector(func() { r.valueType(); n++ })
 			r.vector(r.valueType)
+			if n > maxParams {
+				r.failf("has a type with %d parameters; the limit is %d", n, maxParams)
+			}
 			m.params = append(m.params, n)
 		})
 	}, []byte{typeFunction, 0, 1, typeI32})
