@@ -61,7 +61,7 @@ type Report struct {
 	origins  map[string]Origin
 	digest   digest   // of the files as they were read
 	named    []string // files that the configuration names
-	stamp    digest   // of their sizes and times, before anybody read them
+	stamp    digest   // of what the system notes of them, before anybody read them
 	missing  bool     // one of them was not there
 	included []string // files that converted files are made of
 }

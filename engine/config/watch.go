@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -19,7 +20,8 @@ import (
 // every Poll. The content decides: a touch without a change does nothing.
 //
 // Files that the configuration names (certificates, keys, modules, settings
-// of plugins that end in _file) count as well, by their size and time.
+// of plugins that end in _file) count as well: whether one was written, put in
+// place of another or made readable, which the system notes of every file.
 type Watcher struct {
 	Debounce time.Duration // quiet time before a change is read; 0 = 200 ms
 	Poll     time.Duration // 0 = 30 s
@@ -175,7 +177,9 @@ func fingerprint(files []string) (d digest) {
 	return d
 }
 
-// stamp looks at the sizes and times of files for a digest.
+// stamp looks at files for a digest, without reading them. Size and time of
+// modification are not enough: whoever unpacks or copies may set the time, and
+// a change of mode, which can make a file readable, leaves it alone.
 func stamp(files []string) (d digest) {
 	for _, name := range files {
 		info, err := os.Stat(name)
@@ -183,7 +187,11 @@ func stamp(files []string) (d digest) {
 			d.add(nil, err)
 			continue
 		}
-		d.add(fmt.Appendf(nil, "%d %d", info.Size(), info.ModTime().UnixNano()), nil)
+		text := fmt.Appendf(nil, "%d %d %o", info.Size(), info.ModTime().UnixNano(), info.Mode())
+		if s, ok := info.Sys().(*syscall.Stat_t); ok {
+			text = fmt.Appendf(text, " %d %d", s.Ino, s.Ctim.Nano())
+		}
+		d.add(text, nil)
 	}
 	return d
 }

@@ -262,6 +262,39 @@ func TestWatchNamed(t *testing.T) {
 	})
 }
 
+// TestWatchNamedInDisguise: a file that was replaced by one of the same size
+// and time, as tools that unpack or copy make it, has changed; so has one that
+// has become readable.
+func TestWatchNamedInDisguise(t *testing.T) {
+	bubble(t, func(t *testing.T, name string, w *Watcher, results <-chan loaded) {
+		dir := filepath.Dir(name)
+		users, other := filepath.Join(dir, "users"), filepath.Join(dir, "other")
+		then := time.Unix(1_700_000_000, 0)
+		for path, text := range map[string]string{users: "alice", other: "carol"} {
+			write(t, path, text)
+			must(t, os.Chtimes(path, then, then))
+		}
+		write(t, name, fmt.Sprintf(onPort, 2)+"plugins: { p: { file: x.wasm, config: { users_file: users } } }\n")
+		if r := <-results; r.err != nil || r.port != 2 {
+			t.Fatalf("got %+v", r)
+		}
+		for what, change := range map[string]func() error{
+			"another file": func() error { return os.Rename(other, users) },
+			"another mode": func() error { return os.Chmod(users, 0o600) },
+		} {
+			must(t, change())
+			w.events <- fsnotify.Event{Name: users}
+			time.Sleep(time.Minute)
+			if len(results) != 1 {
+				t.Errorf("%s: %d loads, want one", what, len(results))
+			}
+			for len(results) > 0 {
+				<-results
+			}
+		}
+	})
+}
+
 // TestWatchRestless: a directory that is never quiet does not hide a change.
 func TestWatchRestless(t *testing.T) {
 	bubble(t, func(t *testing.T, name string, w *Watcher, results <-chan loaded) {
