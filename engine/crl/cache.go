@@ -147,8 +147,8 @@ func (c *Cache) Clear() {
 }
 
 // Refresh fetches all lists and reads all files now, whether or not they look
-// changed, and returns what went wrong after the last of them, or when ctx
-// ends.
+// changed. It returns what went wrong, after OnState and OnChange have been
+// called for the last of them, or when ctx ends.
 func (c *Cache) Refresh(ctx context.Context) error {
 	var errs []error
 	c.mu.Lock()
@@ -163,7 +163,7 @@ func (c *Cache) Refresh(ctx context.Context) error {
 	}
 	for _, f := range flights {
 		select {
-		case <-f.done:
+		case <-f.told:
 			errs = append(errs, f.err)
 		case <-ctx.Done():
 			return errors.Join(append(errs, ctx.Err())...)

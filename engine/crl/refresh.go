@@ -42,10 +42,11 @@ type entry struct {
 	gone               bool
 }
 
-// flight is a fetch that any number wait for. The others are set before done
-// is closed.
+// flight is a fetch that any number wait for. list and err are set before done
+// is closed; told is closed when OnState and OnChange have run, too.
 type flight struct {
-	done chan struct{}
+	done, told chan struct{}
+
 	list *list // in force after it
 	err  error
 }
@@ -84,7 +85,7 @@ func (c *Cache) start(e *entry, full bool) *flight {
 	return f
 }
 
-func newFlight() *flight { return &flight{done: make(chan struct{})} }
+func newFlight() *flight { return &flight{done: make(chan struct{}), told: make(chan struct{})} }
 
 // anew begins a fetch in full; the one under way, whose answer may be older than
 // the wish for a new one, is waited for.
@@ -102,6 +103,7 @@ func (c *Cache) launch(e *entry, f *flight, full bool) {
 	if c.closed {
 		f.list, f.err = e.list, errClosed
 		close(f.done)
+		close(f.told)
 		return
 	}
 	e.flight = f
@@ -176,6 +178,7 @@ func (c *Cache) land(e *entry, r fetch.Response, fresh *list, err error) {
 	c.mu.Unlock()
 
 	close(f.done)
+	defer close(f.told)
 	c.tell()
 	if changed {
 		c.options.OnChange()

@@ -20,11 +20,12 @@ func (c *Cache) open(path string) (*localSource, error) {
 	}
 	s.users++
 	c.mu.Unlock()
-	err := c.reload(s, false)
+	changed, err := s.read(false)
 	if err != nil && s.hopeless() {
-		c.release(s)
+		c.release(s) // before anybody was told of it
 		return nil, err
 	}
+	c.heed(s, changed)
 	c.poll()
 	return s, nil
 }
@@ -84,11 +85,16 @@ func (c *Cache) poll() {
 // reload reads what has changed at a path, and tells of it.
 func (c *Cache) reload(s *localSource, force bool) error {
 	changed, err := s.read(force)
+	c.heed(s, changed)
+	return err
+}
+
+// heed tells of what was read at a path.
+func (c *Cache) heed(s *localSource, changed bool) {
 	c.tellLocal(s, false)
 	if changed {
 		c.options.OnChange()
 	}
-	return err
 }
 
 // tellLocal calls OnState for the lists of a path whose health has changed;
