@@ -158,7 +158,11 @@ func issuers(section config.OCSP) ([]*x509.Certificate, error) {
 	if section.IssuerPEM == "" {
 		return nil, nil
 	}
-	return cert.Certificates(section.IssuerPEM)
+	all, err := cert.Certificates(section.IssuerPEM)
+	if err != nil {
+		return nil, fmt.Errorf("issuer_pem: %w", err)
+	}
+	return all, nil
 }
 
 func (r *revocation) close() {
