@@ -158,8 +158,7 @@ func (e *Engine) Reload(cfg *config.Config) error {
 		loaded.close(e.life, e.plugins)
 		return err
 	}
-	swap()
-	e.rejudge()
+	e.use(swap)
 	if err := staple(); err != nil {
 		e.log.Error("cannot change OCSP stapling, which goes on as before", "error", err)
 	}

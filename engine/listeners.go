@@ -136,11 +136,16 @@ func (e *Engine) serverConfig(cfg *config.Config, name string, t config.TLS) (*t
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range bundle.Warnings() {
-		e.log.Warn(w, "listener", name)
-	}
 	e.bundles.open[name] = bundle
+	e.warn(name)
 	return server, nil
+}
+
+// warn says what deserves a look in the certificates that a listener uses.
+func (e *Engine) warn(listener string) {
+	for _, w := range e.bundles.open[listener].Warnings() {
+		e.log.Warn(w, "listener", listener)
+	}
 }
 
 // certOptions spells a listener's TLS section as package cert does. Without a

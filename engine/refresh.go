@@ -24,14 +24,22 @@ func (e *Engine) RefreshCertificates(context.Context) error {
 	if err != nil {
 		return err
 	}
-	swap()
-	e.rejudge()
+	e.use(swap)
 	for _, s := range e.revoked.staplers {
 		s.Sync()
 	}
 	e.publish()
 	e.log.Info("certificates refreshed")
 	return nil
+}
+
+// use puts certificates into use that were prepared.
+func (e *Engine) use(swap func()) {
+	swap()
+	for _, name := range sortedKeys(e.bundles.open) {
+		e.warn(name)
+	}
+	e.rejudge()
 }
 
 // RefreshCRLs fetches all revocation lists and reads those of files again. The

@@ -2,6 +2,7 @@ package cert
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -10,7 +11,9 @@ import (
 )
 
 // CERT-11: a certificate that expires while it is served goes on to be served,
-// for whether to accept it is the clients' affair; it cannot be loaded again.
+// for whether to accept it is the clients' affair. A reload that is about
+// something else succeeds, with a warning; one that brings an expired
+// certificate does not.
 func TestExpiredIsServed(t *testing.T) {
 	server := issue(t, "localhost", nil, nil, forLocalhost)
 	var ahead atomic.Int64
@@ -29,16 +32,30 @@ func TestExpiredIsServed(t *testing.T) {
 			t.Errorf("after %s: server %v, client %v", age, serverErr, clientErr)
 		}
 	}
-	if _, err := b.Prepare(o); err == nil || !strings.Contains(err.Error(), "expired at") {
-		t.Errorf("an expired certificate is loaded: %v", err)
+	swap, err := b.Prepare(o)
+	if err != nil {
+		t.Fatalf("a reload with the same certificate: %v", err)
 	}
-	renewed := issue(t, "localhost", nil, nil, forLocalhost)
-	ahead.Store(0)
-	for path, text := range map[string]string{o.Certfile: certPEM(renewed), o.Keyfile: keyPEM(t, renewed.key)} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+	swap()
+	if w := strings.Join(b.Warnings(), "\n"); !strings.Contains(w, "expired at") {
+		t.Errorf("the warnings are %q", w)
+	}
+	put := func(e *entity, chain ...*entity) {
+		for path, text := range map[string]string{o.Certfile: certPEM(append([]*entity{e}, chain...)...), o.Keyfile: keyPEM(t, e.key)} {
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
+	root := issue(t, "root", nil, nil, ca)
+	next := issue(t, "localhost", nil, root, func(c *x509.Certificate) { forLocalhost(c); c.NotAfter = c.NotAfter.Add(1000 * time.Hour) })
+	for name, chain := range map[string][]*entity{"another expired one": {issue(t, "localhost", nil, nil, forLocalhost)}, "one with an expired issuer": {next, root}} {
+		put(chain[0], chain[1:]...)
+		if _, err := b.Prepare(o); err == nil || !strings.Contains(err.Error(), "expired at") {
+			t.Errorf("%s is loaded: %v", name, err)
+		}
+	}
+	put(next)
 	if _, err := b.Prepare(o); err != nil {
 		t.Errorf("its successor: %v", err)
 	}

@@ -132,6 +132,18 @@ type pair struct {
 
 // loadPair reads and checks certfile and keyfile: TLS-07, TLS-08.
 func loadPair(f Files, now time.Time) (*pair, error) {
+	p, err := readPair(f)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkTime(f, now); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// readPair is loadPair at any time.
+func readPair(f Files) (*pair, error) {
 	certs, err := readFile("certfile", f.Certfile)
 	if err != nil {
 		return nil, err
@@ -154,13 +166,17 @@ func loadPair(f Files, now time.Time) (*pair, error) {
 	if err := p.checkOrder(f); err != nil {
 		return nil, err
 	}
-	for i, c := range p.chain {
-		if err := checkValidity("certfile", f.Certfile, i, c, now); err != nil {
-			return nil, err
-		}
-	}
 	p.warn(f)
 	return p, nil
+}
+
+func (p *pair) checkTime(f Files, now time.Time) error {
+	for i, c := range p.chain {
+		if err := checkValidity("certfile", f.Certfile, i, c, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkOrder makes sure that the file is what goes on the wire as it is: the

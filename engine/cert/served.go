@@ -41,7 +41,7 @@ type Leaf struct {
 // loadServed reads every certificate of a listener: the one for all, then those
 // by server name.
 func loadServed(o Options, now time.Time) ([]served, []string, error) {
-	p, err := loadPair(o.Files, now)
+	p, err := o.pair(o.Files, now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -55,7 +55,7 @@ func loadServed(o Options, now time.Time) ([]served, []string, error) {
 			return nil, nil, fmt.Errorf("sni %q has two certificates; keep one", s.Name)
 		}
 		f := Files{Certfile: s.Certfile, Keyfile: s.Keyfile, Password: s.Password}
-		p, err := loadPair(f, now)
+		p, err := o.pair(f, now)
 		if err != nil {
 			return nil, nil, fmt.Errorf("sni %q: %w", s.Name, err)
 		}
@@ -65,6 +65,23 @@ func loadServed(o Options, now time.Time) ([]served, []string, error) {
 		out, warnings = append(out, served{name, f, p.chain, p.certificate()}), append(warnings, p.warnings...)
 	}
 	return out, warnings, nil
+}
+
+// pair is loadPair, but for a certificate that has expired while it was served:
+// a reload is most often about something else, and must not fail for it.
+func (o *Options) pair(f Files, now time.Time) (*pair, error) {
+	p, err := readPair(f)
+	if err != nil {
+		return nil, err
+	}
+	switch err := p.checkTime(f, now); {
+	case err == nil:
+	case o.serving != nil && o.serving(p.chain):
+		p.warnings = append(p.warnings, err.Error())
+	default:
+		return nil, err
+	}
+	return p, nil
 }
 
 // CheckServerName says what is wrong with the option sni.
@@ -150,6 +167,11 @@ func (b *Bundle) publish(l *loaded) {
 
 func (l *loaded) serves(leaf []byte) bool {
 	return slices.ContainsFunc(l.served, func(s served) bool { return bytes.Equal(s.chain[0].Raw, leaf) })
+}
+
+// sends reports whether a chain is one of those served.
+func (l *loaded) sends(chain []*x509.Certificate) bool {
+	return slices.ContainsFunc(l.served, func(s served) bool { return slices.EqualFunc(s.chain, chain, (*x509.Certificate).Equal) })
 }
 
 // Leaves are the certificates served now: the one for all first, then those by

@@ -32,6 +32,8 @@ type Options struct {
 	Revocation Revocation // asked about each client certificate; may be nil
 
 	Now func() time.Time // nil means time.Now
+
+	serving func(chain []*x509.Certificate) bool // in a reload: whether a chain is in use already
 }
 
 // Bundle is the material of one listener in use. Connections get the
@@ -118,8 +120,10 @@ func (b *Bundle) verify(s tls.ConnectionState) error {
 // Prepare loads the files that the options name. When they are in order it
 // returns a function that makes handshakes from then on use them; otherwise
 // the error says why, and what is in use stays. A reload of several listeners
-// prepares all before it swaps any.
+// prepares all before it swaps any. A certificate that has expired in use may
+// stay, with a warning (CERT-11); one that is new must not have.
 func (b *Bundle) Prepare(o Options) (swap func(), err error) {
+	o.serving = b.current.Load().sends
 	l, err := load(o)
 	if err != nil {
 		return nil, err
