@@ -357,3 +357,28 @@ func TestThousandFirstHandshakes(t *testing.T) {
 		t.Errorf("%d fetches for %d handshakes, want one", n, guests)
 	}
 }
+
+// Mistakes are found before anybody connects, with a sentence each (TLS-05).
+func TestRevocationMistakes(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t, "Root")
+	for _, one := range []struct {
+		options string
+		code    int
+		says    string
+	}{
+		{", enable_crl_check: true", 3, "it needs verify: verify_peer"},
+		{checked + ", crl_file: none.crl", 1, "none.crl"},
+		{checked + ", crl_file: ca.pem", 1, `ca.pem": it holds no revocation list`},
+		{stapling("localhost:9877"), 3, "is no http or https URL"},
+		{strings.Replace(stapling("http://127.0.0.1:9877"), "ca.pem", "key.pem", 1), 1, "issuer_pem: "},
+	} {
+		p := launch(t, "-c", a.config("", listenerYAML("default", one.options)))
+		if code := p.exit(patience); code != one.code || !strings.Contains(p.transcript(), one.says) {
+			t.Errorf("%s: exit code %d, want %d and %q in\n%s", one.options, code, one.code, one.says, p.transcript())
+		}
+		if alarms, _ := p.find("alarm raised"); len(alarms) > 0 {
+			t.Errorf("%s: an alarm besides: %v", one.options, alarms[0])
+		}
+	}
+}

@@ -370,3 +370,35 @@ func TestStapleOfAReplacedCertificate(t *testing.T) {
 	t.Logf("handshakes during 20 swaps: %v", seen)
 	shows("two")
 }
+
+// Stapling is switched by a reload, and a mistake in its files leaves it as it
+// is, with a sentence.
+func TestStaplingIsReloaded(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t, "Root")
+	port := freePort(t)
+	a.responder(port, a)
+	on := listenerYAML("default", stapling(fmt.Sprintf("http://127.0.0.1:%d", port)))
+	p := a.broker("", on)
+	addr, config := p.addr("tls:default"), a.trusting("")
+	stapled := func() bool { r, _ := a.staple(addr, config); return r != nil }
+	eventually(t, "stapled", patience, stapled)
+
+	a.config("", listenerYAML("default", ""))
+	p.hangup("configuration reloaded")
+	if stapled() {
+		t.Error("stapled although it is switched off")
+	}
+	a.config("", on)
+	p.hangup("configuration reloaded")
+	eventually(t, "stapled again", patience, stapled)
+	for issuer, says := range map[string]string{"key.pem": `key.pem" holds no certificate but a private key`, "none.pem": "no such file"} {
+		a.config("", strings.Replace(on, "issuer_pem: ca.pem", "issuer_pem: "+issuer, 1))
+		if l := p.hangup("reload failed"); !strings.Contains(l.text("error"), says) {
+			t.Errorf("%s: the log says %q", issuer, l.text("error"))
+		}
+		if !stapled() {
+			t.Errorf("%s: stapled no more after a mistake", issuer)
+		}
+	}
+}
