@@ -60,7 +60,6 @@ func TestAdmission(t *testing.T) {
 		{"tcp:fair-behind", nil, caller{middle, fromNoisy}, caller{middle, fromQuiet}, "max_conn_rate_per_source", 5, true},
 	} {
 		t.Run(c.listener, func(t *testing.T) {
-			t.Parallel()
 			addr := p.addr(c.listener)
 			for i := range noisyTries {
 				if got, want := c.noisy.admitted(t, addr, c.config), i < c.welcome; got != want {
