@@ -3,21 +3,147 @@ package upstream
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
-// Set holds the upstreams of a broker by name. It is for any number of
-// goroutines. The zero Set, and a nil one, hold none.
-type Set struct{}
+// Set holds the upstreams of a broker by name. Its methods are for any number
+// of goroutines, except Prepare and Close, which are called by one. A nil Set
+// holds none.
+type Set struct {
+	onState func(State)
+	dial    dialer // of tests
+	now     atomic.Pointer[map[string]*Upstream]
+	running sync.WaitGroup
+	retired []*Upstream // no longer configured; Prepare's and Close's
+}
 
-// Upstream is one server that may be asked. It stays the same through reloads
-// for as long as the configuration names it.
-type Upstream struct{ name string }
+// NewSet makes an empty set. onState is called, on any goroutine, when the
+// Health of an upstream has changed; it may be nil.
+func NewSet(onState func(State)) *Set { return &Set{onState: onState} }
+
+func (s *Set) all() map[string]*Upstream {
+	if s == nil {
+		return nil
+	}
+	if m := s.now.Load(); m != nil {
+		return *m
+	}
+	return nil
+}
 
 // Lookup returns the upstream of that name, or nil.
-func (s *Set) Lookup(name string) *Upstream { return nil }
+func (s *Set) Lookup(name string) *Upstream { return s.all()[name] }
 
-// Send asks the upstream and returns at once. done is called exactly once, on
-// any goroutine, with a Response or with an [*Error]; it must not block.
-func (u *Upstream) Send(ctx context.Context, req Request, done func(Response, error)) {
-	go done(Response{}, &Error{u.name, Canceled, errors.New("not there yet")})
+// State returns a snapshot of each upstream, by name.
+func (s *Set) State() []State {
+	m := s.all()
+	out := make([]State, 0, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, m[name].State())
+	}
+	return out
+}
+
+// Prepare checks the upstreams that there shall be, and returns what brings
+// them about; the error names each that cannot be used. An upstream of which
+// nothing changes keeps its connections; of one that changes, what is on the
+// wire goes on as it is, and what waits is sent as configured from then on.
+// One that is gone finishes what it has, and takes nothing more. No server is
+// waited for.
+func (s *Set) Prepare(wanted map[string]Options) (apply func(), err error) {
+	fresh, errs := make(map[string]*settings, len(wanted)), []error(nil)
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		one, err := newSettings(wanted[name], s.dial)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("cannot use upstream %q: %w", name, err))
+			continue
+		}
+		fresh[name] = one
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return func() { s.apply(fresh) }, nil
+}
+
+func (s *Set) apply(fresh map[string]*settings) {
+	before, after := s.all(), make(map[string]*Upstream, len(fresh))
+	for name, one := range fresh {
+		if u := before[name]; u != nil {
+			u.adopt(one)
+			after[name] = u
+			continue
+		}
+		after[name] = s.start(name, one)
+	}
+	s.now.Store(&after)
+	s.retired = slices.DeleteFunc(s.retired, func(u *Upstream) bool { return u.life.Err() != nil })
+	for name, u := range before {
+		if after[name] == nil {
+			u.retire()
+			s.retired = append(s.retired, u)
+		}
+	}
+}
+
+// start makes an upstream, which begins to connect.
+func (s *Set) start(name string, one *settings) *Upstream {
+	u := &Upstream{name: name, set: s, s: one, health: Connecting, said: Connecting}
+	u.life, u.end = context.WithCancel(context.Background())
+	u.dialLife, u.dialEnd = context.WithCancel(u.life)
+	u.breaker = breaker{Breaker: one.Breaker, jitter: rand.Float64}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.look = time.AfterFunc(soon(), u.again)
+	u.dial()
+	return u
+}
+
+// adopt makes an upstream use other settings from now on.
+func (u *Upstream) adopt(s *settings) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.s.same(&s.Options) {
+		return
+	}
+	u.s, u.known = s, false
+	u.breaker = breaker{Breaker: s.Breaker, jitter: rand.Float64}
+	for _, c := range slices.Clone(u.conns) {
+		u.drop(c)
+	}
+	u.newDials()
+	u.setHealth(Connecting)
+	u.look.Reset(soon())
+	u.dial()
+}
+
+// retire lets an upstream finish what it has.
+func (u *Upstream) retire() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.leaving = true
+	u.look.Reset(u.s.RequestTimeout + time.Second)
+}
+
+// Close ends all upstreams. Requests in flight end with an [*Error], and
+// nothing runs any more when it returns.
+func (s *Set) Close() {
+	if s == nil {
+		return
+	}
+	for _, u := range slices.AppendSeq(s.retired, maps.Values(s.all())) {
+		u.mu.Lock()
+		u.shut()
+		rest := u.takeAll()
+		u.mu.Unlock()
+		u.finishAll(rest, u.fail(Canceled, errClosed))
+	}
+	s.now.Store(nil)
+	s.running.Wait()
 }

@@ -1,0 +1,145 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// conn is a connection to an upstream.
+type conn struct {
+	up     *Upstream
+	s      *settings // with which it was made
+	cc     *http.ClientConn
+	link   *link
+	http2  bool
+	served atomic.Bool // it has brought an answer
+	gone   chan struct{}
+	once   sync.Once // closes gone
+
+	// Guarded by the upstream's mutex.
+	active  int  // exchanges that we have on it
+	spare   bool // it is among the upstream's spare ones
+	retired bool // it takes no further request
+	used    time.Time
+}
+
+// room reports whether a request may be put on the connection now.
+func (c *conn) room() bool {
+	if c.http2 {
+		return c.active < MaxStreams && c.cc.Available() > 0
+	}
+	return c.active == 0 && c.cc.Available() > 0
+}
+
+// errUnsent is the error of an exchange of which nothing was written.
+var errUnsent = errors.New("nothing was sent")
+
+// exchange sends a request and reads the answer. It returns errUnsent when the
+// connection had gone before anything was written.
+func (c *conn) exchange(ctx context.Context, r *Request) (out Response, err error) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			out, err = Response{}, fmt.Errorf("bug: %v", bug)
+		}
+	}()
+	request, err := c.s.request(ctx, r)
+	if err != nil {
+		return Response{}, c.up.fail(BadRequest, err)
+	}
+	before := c.link.sent.Load()
+	answer, err := c.cc.RoundTrip(request)
+	if err != nil {
+		if ctx.Err() == nil && (!c.http2 && c.link.sent.Load() == before || strings.Contains(err.Error(), "graceful shutdown GOAWAY")) {
+			return Response{}, errUnsent
+		}
+		return Response{}, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusSwitchingProtocols {
+		return Response{}, errors.New("the server switches to another protocol (101)")
+	}
+	body, err := c.read(answer)
+	if err != nil {
+		return Response{}, err
+	}
+	c.served.Store(true)
+	return Response{Status: answer.StatusCode, Header: list(answer.Header), Body: body}, nil
+}
+
+// request builds what goes on the wire. It checks once more what Send has let
+// pass: this is the place that must never be wrong.
+func (s *settings) request(ctx context.Context, r *Request) (*http.Request, error) {
+	path, query, err := split(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	header, err := fields(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	if s.Authorization != "" {
+		header["Authorization"] = []string{s.Authorization}
+	}
+	if header["User-Agent"] == nil {
+		header["User-Agent"] = []string{"wicket"}
+	}
+	if path = s.base + path; path == "" {
+		path = "/"
+	}
+	out := &http.Request{
+		Method: methods[r.Method], Host: s.host, Header: header, Body: http.NoBody,
+		URL:   &url.URL{Scheme: s.scheme, Host: s.host, Opaque: path, RawQuery: query},
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	if len(r.Body) > 0 {
+		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(r.Body)), int64(len(r.Body))
+	}
+	return out.WithContext(ctx), nil
+}
+
+// read reads the body of an answer, no further than max_response.
+func (c *conn) read(answer *http.Response) ([]byte, error) {
+	most, size := c.s.MaxResponse, answer.ContentLength
+	if size > most {
+		return nil, c.tooLarge()
+	}
+	var b bytes.Buffer
+	if size > 0 {
+		b.Grow(int(min(size, 4<<10)) + bytes.MinRead)
+	}
+	n, err := b.ReadFrom(io.LimitReader(answer.Body, most+1))
+	if n > most {
+		return nil, c.tooLarge()
+	}
+	return b.Bytes(), err
+}
+
+func (c *conn) tooLarge() error {
+	return c.up.fail(TooLarge, fmt.Errorf("the answer is larger than %d bytes (max_response)", c.s.MaxResponse))
+}
+
+// list turns a header section into a list that is the same each time.
+func list(h http.Header) []Header {
+	n := 0
+	for _, values := range h {
+		n += len(values)
+	}
+	out := make([]Header, 0, n)
+	for name, values := range h {
+		for _, v := range values {
+			out = append(out, Header{name, v})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Header) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}

@@ -1,0 +1,370 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Upstream is one server that may be asked. It stays the same through reloads
+// for as long as the configuration names it.
+//
+// Its mutex is held for moments only and never across I/O, a call of net/http
+// that may run a hook, a log line or done. net/http's own mutexes come after
+// it.
+type Upstream struct {
+	name string
+	set  *Set
+
+	mu       sync.Mutex
+	s        *settings
+	life     context.Context // until nothing of it may go on
+	end      context.CancelFunc
+	dialLife context.Context // of the dials under way, until their settings or the breaker change
+	dialEnd  context.CancelFunc
+	leaving  bool // no longer configured: it takes no further call
+	queue    queue
+	bytes    int // of all calls in flight
+	onWire   int
+	conns    []*conn
+	spare    []*conn // of those, such as may have room
+	dialing  int
+	http2    bool // what the last connection spoke
+	known    bool // http2 is known
+	breaker  breaker
+	look     *time.Timer // the next look: see again
+	health   Health
+	lastErr  *Error // the last failure
+	failedAt time.Time
+
+	counters
+	told sync.Mutex // held while somebody is told of a change
+	said Health     // what was told last
+}
+
+// Name is the upstream's name.
+func (u *Upstream) Name() string { return u.name }
+
+// capacity is how many requests the connections can carry at best.
+func (u *Upstream) capacity() int {
+	if u.http2 {
+		return u.s.PoolSize * MaxStreams
+	}
+	return u.s.PoolSize
+}
+
+// Send asks the upstream and returns at once. done is called exactly once,
+// never by Send itself, with a Response or with an [*Error]; it must not block.
+func (u *Upstream) Send(ctx context.Context, req Request, done func(Response, error)) {
+	c := &call{up: u, req: req, ctx: ctx, done: done}
+	if err := check(&req); err != nil {
+		go u.finish(c, Response{}, u.fail(BadRequest, err))
+		return
+	}
+	u.mu.Lock()
+	if err := u.refuse(c); err != nil {
+		u.mu.Unlock()
+		go u.finish(c, Response{}, err)
+		return
+	}
+	timeout := u.s.RequestTimeout
+	if req.Timeout > 0 {
+		timeout = min(timeout, req.Timeout)
+	}
+	u.bytes += c.size()
+	u.queue.push(c)
+	c.timer = time.AfterFunc(timeout, c.expire)
+	if ctx.Done() != nil {
+		c.unwatch = context.AfterFunc(ctx, c.canceled)
+	}
+	u.pump()
+	u.mu.Unlock()
+}
+
+// refuse says why a call cannot even wait.
+func (u *Upstream) refuse(c *call) error {
+	switch inFlight := u.queue.n + u.onWire; {
+	case u.leaving:
+		return u.fail(Canceled, errClosed)
+	case u.breaker.phase == Opened:
+		return u.open()
+	case inFlight >= u.s.MaxInFlight:
+		return u.fail(Busy, fmt.Errorf("%d requests are in flight (max_in_flight)", inFlight))
+	case u.bytes+c.size() > maxWaiting:
+		return u.fail(Busy, fmt.Errorf("the requests in flight take %d MB", maxWaiting>>20))
+	}
+	return nil
+}
+
+// open is the error of what the breaker refuses.
+func (u *Upstream) open() error {
+	if u.lastErr == nil {
+		return u.fail(Open, errors.New("the breaker is open"))
+	}
+	return u.fail(Open, fmt.Errorf("the breaker is open: %w", u.lastErr.Err))
+}
+
+// pump puts waiting calls on connections, and asks for more of these when
+// there are too few. The mutex is held.
+func (u *Upstream) pump() {
+	for u.queue.n > 0 && u.onWire < u.breaker.allows(u.capacity()) {
+		c := u.roomy()
+		if c == nil {
+			u.dialMore()
+			return
+		}
+		one, ctx := u.wire(c, u.queue.pop())
+		u.set.running.Go(func() { u.work(c, one, ctx) })
+	}
+}
+
+// wire marks a call as being on a connection.
+func (u *Upstream) wire(c *conn, one *call) (*call, context.Context) {
+	var ctx context.Context
+	ctx, one.cancel = context.WithCancelCause(one.ctx)
+	one.state = wired
+	u.onWire++
+	c.active++
+	if !c.room() {
+		u.unspare(c)
+	}
+	return one, ctx
+}
+
+// roomy returns a connection that takes a request now, the one used last
+// first, or nil.
+func (u *Upstream) roomy() *conn {
+	for len(u.spare) > 0 {
+		c := u.spare[len(u.spare)-1]
+		if c.room() {
+			return c
+		}
+		u.unspare(c)
+		u.tidy(c)
+	}
+	return nil
+}
+
+// tidy takes a connection out of use that will not have room again.
+func (u *Upstream) tidy(c *conn) {
+	if c.cc.Err() != nil || c.active == 0 && c.cc.Available() == 0 && c.cc.InFlight() == 0 {
+		u.drop(c)
+	}
+}
+
+func (u *Upstream) unspare(c *conn) {
+	switch last := len(u.spare) - 1; {
+	case !c.spare:
+	case u.spare[last] == c:
+		c.spare = false
+		u.spare = u.spare[:last]
+	default:
+		c.spare = false
+		u.spare = slices.DeleteFunc(u.spare, func(o *conn) bool { return o == c })
+	}
+}
+
+// drop retires a connection, and closes it once nothing is under way on it.
+func (u *Upstream) drop(c *conn) {
+	if !c.retired {
+		c.retired = true
+		u.unspare(c)
+		u.conns = slices.DeleteFunc(u.conns, func(o *conn) bool { return o == c })
+	}
+	if c.active == 0 {
+		go c.cc.Close() // it calls our hook
+	}
+}
+
+// work carries out a call, and then others that wait, on one connection.
+func (u *Upstream) work(c *conn, one *call, ctx context.Context) {
+	for one != nil {
+		began := time.Now()
+		out, err := c.exchange(ctx, &one.req)
+		took := time.Since(began)
+		if err != nil && err != errUnsent {
+			err = u.exchangeError(ctx, c, err)
+		}
+		one, ctx = u.worked(c, one, out, err, took)
+	}
+}
+
+// worked takes in how an exchange went, ends its call, and returns the next
+// one for the connection, if there is any.
+func (u *Upstream) worked(c *conn, one *call, out Response, err error, took time.Duration) (next *call, ctx context.Context) {
+	u.mu.Lock()
+	one.cancel(nil)
+	u.onWire--
+	c.active--
+	c.used = time.Now()
+	again := err == errUnsent && u.resend(one)
+	if err == errUnsent && !again {
+		err = u.exchangeError(one.ctx, c, errGone)
+	}
+	if !again {
+		u.leave(one)
+	}
+	rest := u.settle(c, err)
+	if !c.retired && c.room() && u.queue.n > 0 && u.onWire < u.breaker.allows(u.capacity()) {
+		next, ctx = u.wire(c, u.queue.pop())
+	}
+	u.pump()
+	why := u.open()
+	u.mu.Unlock()
+	if !again {
+		u.latency.add(took)
+		u.finish(one, out, err)
+	}
+	u.finishAll(rest, why)
+	return next, ctx
+}
+
+// resend puts back a call that met a connection which had gone: nobody has
+// seen it, so that this is no retry. Once is enough.
+func (u *Upstream) resend(one *call) bool {
+	if one.again || one.late || one.ctx.Err() != nil || u.breaker.phase == Opened {
+		return false
+	}
+	one.again, one.state = true, waiting
+	u.queue.pushFront(one)
+	return true
+}
+
+// settle notes how an exchange went, and what becomes of its connection. It
+// returns calls that must be refused.
+func (u *Upstream) settle(c *conn, err error) (refused *call) {
+	e, _ := err.(*Error)
+	failure := e != nil && e.Kind <= Broken
+	switch {
+	case err == nil:
+		u.breaker.succeeded(u.capacity())
+		u.setHealth(Connected)
+	case failure:
+		refused = u.failed(e)
+	}
+	switch {
+	case failure, err == errUnsent, c.retired, c.s != u.s, !c.http2 && !c.room():
+		u.drop(c) // U-44: what it would bring now belongs to nobody
+	case !c.spare && c.room():
+		c.spare = true
+		u.spare = append(u.spare, c)
+	default:
+		u.tidy(c)
+	}
+	return refused
+}
+
+// failed notes a failure. When the breaker opens, all that wait are refused:
+// they are returned.
+func (u *Upstream) failed(e *Error) (refused *call) {
+	u.lastErr, u.failedAt = e, time.Now()
+	if u.breaker.failed() {
+		return u.giveUp()
+	}
+	if len(u.conns) == 0 || e.Kind == TLS {
+		u.setHealth(Disconnected)
+	}
+	return nil
+}
+
+// giveUp opens the breaker and returns the calls that waited.
+func (u *Upstream) giveUp() (refused *call) {
+	u.newDials()
+	u.look.Reset(u.breaker.open())
+	u.setHealth(Disconnected)
+	return u.takeAll()
+}
+
+// newDials ends the dials that are under way.
+func (u *Upstream) newDials() {
+	u.dialEnd()
+	u.dialLife, u.dialEnd = context.WithCancel(u.life)
+}
+
+// takeAll takes all calls out of the queue.
+func (u *Upstream) takeAll() *call {
+	first := u.queue.first
+	u.queue = queue{}
+	for c := first; c != nil; c = c.next {
+		u.leave(c)
+	}
+	return first
+}
+
+// leave marks a call as ended; whoever does that calls finish.
+func (u *Upstream) leave(c *call) {
+	c.state = finished
+	u.bytes -= c.size()
+}
+
+// finishAll ends calls that takeAll has returned. No mutex is held.
+func (u *Upstream) finishAll(c *call, err error) {
+	for c != nil {
+		next := c.next
+		c.next, c.prev = nil, nil
+		u.finish(c, Response{}, err)
+		c = next
+	}
+}
+
+// finish ends a call. No mutex is held.
+func (u *Upstream) finish(c *call, out Response, err error) {
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	if c.unwatch != nil {
+		c.unwatch()
+	}
+	u.count(err)
+	c.done(out, err)
+}
+
+// expire is called when a call's time is over.
+func (c *call) expire() {
+	u := c.up
+	u.mu.Lock()
+	c.late = true
+	if c.state != waiting {
+		if c.state == wired {
+			c.cancel(errTimeout)
+		}
+		u.mu.Unlock()
+		return
+	}
+	err := u.tooLate()
+	u.queue.remove(c)
+	u.leave(c)
+	var rest *call
+	if len(u.conns) == 0 { // that is why: a server that does not even answer SYN counts as well
+		rest = u.failed(err)
+	}
+	why := u.open()
+	u.mu.Unlock()
+	u.finish(c, Response{}, err)
+	u.finishAll(rest, why)
+}
+
+func (u *Upstream) tooLate() *Error {
+	if len(u.conns) == 0 {
+		return u.fail(Timeout, fmt.Errorf("no connection to %s in time", u.s.address))
+	}
+	return u.fail(Timeout, fmt.Errorf("not sent in time: %d requests are on the wire and %d wait", u.onWire, u.queue.n))
+}
+
+// canceled is called when a call's context ends. On the wire, its own context
+// ends as well.
+func (c *call) canceled() {
+	u := c.up
+	u.mu.Lock()
+	if c.state != waiting {
+		u.mu.Unlock()
+		return
+	}
+	u.queue.remove(c)
+	u.leave(c)
+	u.mu.Unlock()
+	u.finish(c, Response{}, u.fail(Canceled, context.Cause(c.ctx)))
+}

@@ -1,0 +1,93 @@
+package upstream
+
+import (
+	"context"
+	"time"
+)
+
+// call is one request from Send to done.
+type call struct {
+	up      *Upstream
+	req     Request
+	ctx     context.Context
+	done    func(Response, error)
+	timer   *time.Timer
+	unwatch func() bool // of ctx; nil when it cannot end
+
+	// Guarded by the upstream's mutex.
+	state      callState
+	again      bool // it was on a connection that had gone before
+	late       bool // its time is over
+	prev, next *call
+	cancel     context.CancelCauseFunc // while it is on the wire
+}
+
+type callState uint8
+
+const (
+	waiting callState = iota
+	wired
+	finished
+)
+
+// size is what a call counts for maxWaiting.
+func (c *call) size() int {
+	n := len(c.req.Path) + len(c.req.Body)
+	for _, f := range c.req.Header {
+		n += len(f.Name) + len(f.Value) + 32
+	}
+	return n
+}
+
+// queue is a list of waiting calls, the longest waiting first. Any of them can
+// be taken out.
+type queue struct {
+	first, last *call
+	n           int
+}
+
+func (q *queue) push(c *call) {
+	c.prev, c.next = q.last, nil
+	if q.last != nil {
+		q.last.next = c
+	} else {
+		q.first = c
+	}
+	q.last = c
+	q.n++
+}
+
+// pushFront is for a call that has waited already.
+func (q *queue) pushFront(c *call) {
+	c.prev, c.next = nil, q.first
+	if q.first != nil {
+		q.first.prev = c
+	} else {
+		q.last = c
+	}
+	q.first = c
+	q.n++
+}
+
+func (q *queue) remove(c *call) {
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		q.first = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	} else {
+		q.last = c.prev
+	}
+	c.prev, c.next = nil, nil
+	q.n--
+}
+
+func (q *queue) pop() *call {
+	c := q.first
+	if c != nil {
+		q.remove(c)
+	}
+	return c
+}

@@ -1,0 +1,219 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Bounds of a request beyond its body, which the caller bounds.
+const (
+	maxPath        = 16 << 10
+	maxHeaders     = 64
+	maxHeaderBytes = 16 << 10
+	// MaxBody is the most bytes of a request's body.
+	MaxBody = 1 << 20
+)
+
+// CheckURL tells why a text cannot be the URL of an upstream.
+func CheckURL(text string) error {
+	_, err := parseURL(text)
+	return err
+}
+
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil { // its text might hold a password
+		return nil, errors.New("it is not a URL: write https://host:port/path")
+	}
+	switch port, err := strconv.ParseUint(u.Port(), 10, 16); {
+	case u.Scheme != "http" && u.Scheme != "https", u.Opaque != "", u.Hostname() == "":
+		return nil, errors.New("it is not the URL of an HTTP server: write https://host:port/path")
+	case u.Port() != "" && (err != nil || port == 0):
+		return nil, fmt.Errorf("port %s does not exist", u.Port())
+	case u.User != nil:
+		return nil, errors.New("a URL with a user name or password would be shown in logs: set authorization instead")
+	case u.Fragment != "" || strings.HasSuffix(text, "#"):
+		return nil, errors.New("a fragment (#) is never sent to a server: remove it")
+	case u.RawQuery != "" || u.ForceQuery:
+		return nil, errors.New("the query (?) is the plugin's to choose: remove it")
+	}
+	if err := checkPath(strings.TrimSuffix(u.EscapedPath(), "/")); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// methods are those that may be asked for.
+var methods = map[string]string{
+	"": "GET", "GET": "GET", "POST": "POST", "PUT": "PUT", "PATCH": "PATCH", "DELETE": "DELETE", "HEAD": "HEAD", "OPTIONS": "OPTIONS",
+}
+
+// split divides a request's path from its query, and checks both: together
+// with any base they name something below that base, on every server, also on
+// those that decode %2F and %2E before they look for "..", or take
+// parameters (;x) out of a segment.
+func split(target string) (path, query string, err error) {
+	if len(target) > maxPath {
+		return "", "", fmt.Errorf("the path is longer than %d bytes", maxPath)
+	}
+	path, query, _ = strings.Cut(target, "?")
+	if err := checkPath(path); err != nil {
+		return "", "", err
+	}
+	for i := 0; i < len(query); i++ {
+		if c := query[i]; c != '/' && c != '?' && !pathByte(query, i) {
+			return "", "", fmt.Errorf("byte 0x%02x of the query is not percent-encoded (RFC 3986 section 3.4)", c)
+		}
+	}
+	return path, query, nil
+}
+
+func checkPath(path string) error {
+	if path == "" {
+		return nil
+	}
+	if path[0] != '/' {
+		return errors.New("the path does not begin with / or ?")
+	}
+	for i := 0; i < len(path); i++ {
+		if path[i] != '/' && !pathByte(path, i) {
+			return fmt.Errorf("byte 0x%02x of the path is not percent-encoded (RFC 3986 section 3.3)", path[i])
+		}
+	}
+	for rest, more := path[1:], true; more; {
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
+		if segment == "" && more {
+			return errors.New("the path has an empty segment (//)")
+		}
+		if climbs(segment) {
+			return errors.New(`the path has a segment "." or ".."`)
+		}
+	}
+	return nil
+}
+
+// pathByte reports whether the byte at i may stand in a path segment as it is
+// (RFC 3986: pchar), or begins a percent-encoded one.
+func pathByte(s string, i int) bool {
+	c := s[i]
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		return true
+	case c == '%':
+		return i+2 < len(s) && hex(s[i+1]) && hex(s[i+2])
+	}
+	return strings.IndexByte("-._~!$&'()*+,;=:@", c) >= 0
+}
+
+func hex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+}
+
+// climbs reports whether a server might take a segment for "." or "..", or for
+// something that has one of them inside.
+func climbs(segment string) bool {
+	if !strings.Contains(segment, ".") && !strings.Contains(strings.ToLower(segment), "%2e") {
+		return false
+	}
+	plain, err := url.PathUnescape(segment)
+	if err != nil {
+		return true
+	}
+	for _, part := range strings.FieldsFunc(plain, func(r rune) bool { return r == '/' || r == '\\' }) {
+		part, _, _ = strings.Cut(part, ";")
+		part = strings.TrimFunc(part, func(r rune) bool { return r <= ' ' || r == 0x7f })
+		if part == "." || part == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// Header fields that are not the guest's.
+var (
+	// dropped mean nothing beyond this hop, or are set from the body.
+	dropped = map[string]bool{"Connection": true, "Keep-Alive": true, "Content-Length": true}
+	// withheld would change whom a request reaches, as whom, or where it ends.
+	withheld = map[string]bool{
+		"Host": true, "Authorization": true, "Proxy-Authorization": true, "Proxy-Authenticate": true, "Proxy-Connection": true,
+		"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Expect": true, "Http2-Settings": true,
+	}
+)
+
+// fields turns a guest's header into one that is sent, or says what is wrong
+// with it. Values are never in the error.
+func fields(in []Header) (http.Header, error) {
+	if len(in) > maxHeaders {
+		return nil, fmt.Errorf("there are more than %d header fields", maxHeaders)
+	}
+	out := make(http.Header, len(in)+2)
+	values, size := make([]string, len(in)), 0
+	for i, f := range in {
+		size += len(f.Name) + len(f.Value)
+		if !token(f.Name) {
+			return nil, errors.New("the name of a header field is not a token (RFC 9110 section 5.6.2)")
+		}
+		if !fieldValue(f.Value) {
+			return nil, fmt.Errorf("header field %s has a control character in its value", f.Name)
+		}
+		name := http.CanonicalHeaderKey(f.Name)
+		switch {
+		case withheld[name]:
+			return nil, fmt.Errorf("header field %s is not for plugins to set", name)
+		case dropped[name]:
+			continue
+		case out[name] != nil:
+			out[name] = append(out[name], f.Value)
+		default:
+			values[i] = f.Value
+			out[name] = values[i : i+1 : i+1]
+		}
+	}
+	if size > maxHeaderBytes {
+		return nil, fmt.Errorf("the header is larger than %d bytes", maxHeaderBytes)
+	}
+	return out, nil
+}
+
+func token(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func fieldValue(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// check looks at a request without building what only the wire needs.
+func check(r *Request) error {
+	if _, ok := methods[r.Method]; !ok {
+		return errors.New("the method is not GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS")
+	}
+	if len(r.Body) > MaxBody {
+		return fmt.Errorf("the body is larger than %d bytes", MaxBody)
+	}
+	if _, _, err := split(r.Path); err != nil {
+		return err
+	}
+	if len(r.Header) > 0 {
+		if _, err := fields(r.Header); err != nil {
+			return err
+		}
+	}
+	return nil
+}
