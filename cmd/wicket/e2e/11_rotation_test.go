@@ -304,8 +304,19 @@ func enters(t *testing.T, addr string, args ...string) string {
 type holder struct {
 	t    *testing.T
 	a    *authority
-	name string
+	name string // of the certificate; empty without one
 	addr string
+}
+
+// at is the holder before another door.
+func (h holder) at(addr string) holder { h.addr = addr; return h }
+
+// presents is flags for s_client.
+func (h holder) presents() []string {
+	if h.name == "" {
+		return nil
+	}
+	return h.a.presents(h.name)
 }
 
 // tls12And13 are the flags of s_client for the versions that have tickets.
@@ -315,7 +326,7 @@ var tls12And13 = []string{"-tls1_2", "-tls1_3"}
 func (h holder) collect() {
 	h.t.Helper()
 	for _, version := range tls12And13 {
-		said := enters(h.t, h.addr, append(h.a.presents(h.name), version, "-sess_out", h.a.path("session"+version))...)
+		said := enters(h.t, h.addr, append(h.presents(), version, "-sess_out", h.a.path("session"+version))...)
 		if !strings.Contains(said, "New, TLSv1") || !strings.Contains(said, accepted) {
 			h.t.Fatalf("%s: the client does not get in:\n%s", version, said)
 		}
@@ -343,7 +354,10 @@ func (h holder) isOut(alert int) {
 		if said := enters(h.t, h.addr, ticket...); !strings.Contains(said, "alert number") || strings.Contains(said, accepted) {
 			h.t.Errorf("%s: the ticket alone still opens:\n%s", version, said)
 		}
-		said := enters(h.t, h.addr, append(h.a.presents(h.name), ticket...)...)
+		if h.name == "" {
+			continue
+		}
+		said := enters(h.t, h.addr, append(h.presents(), ticket...)...)
 		if !strings.Contains(said, fmt.Sprintf("alert number %d", alert)) || strings.Contains(said, accepted) {
 			h.t.Errorf("%s: no alert %d:\n%s", version, alert, said)
 		}
@@ -442,18 +456,25 @@ func TestRevokedTicket(t *testing.T) {
 			t.Errorf("no %q in the log's sentence %q", part, l.text("error"))
 		}
 	}
+	a.verdict(outcome{listener: "default", does: "alice", reason: "revoked"})
+	a.verdict(outcome{listener: "default", does: "bob"})
 	bob := holder{t, a, "bob", p.addr("tls:default")}
 	bob.collect()
 	bob.resumes()
 }
 
-// T-18: there are no tickets unless they are asked for, and those of a process
-// end with it; then a certificate is needed again.
+// T-18: there are no tickets unless they are asked for. Those of a listener are
+// nothing to another, which trusts somebody else, and those of a process end
+// with it; then a certificate is needed again.
 func TestTicketsAreOptIn(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t, "Root")
 	a.issue("alice", "client")
-	p := a.broker("", listenerYAML("default", mutually), listenerYAML("tickets", mutually+", session_tickets: stateless"))
+	write(t, a.path("others.pem"), read(t, newAuthority(t, "Others").path("ca.pem")))
+	const tickets = ", session_tickets: stateless"
+	p := a.broker("", listenerYAML("default", mutually), listenerYAML("tickets", mutually+tickets),
+		listenerYAML("others", ", cacertfile: others.pem, verify: verify_peer, fail_if_no_peer_cert: true"+tickets),
+		listenerYAML("changes", tickets))
 	for _, version := range tls12And13 {
 		said := enters(t, p.addr("tls:default"), append(a.presents("alice"), version)...)
 		if !strings.Contains(said, accepted) || strings.Contains(said, "TLS session ticket:") {
@@ -463,6 +484,17 @@ func TestTicketsAreOptIn(t *testing.T) {
 	alice := holder{t, a, "alice", p.addr("tls:tickets")}
 	alice.collect()
 	alice.resumes()
+	alice.at(p.addr("tls:others")).isOut(48)
+
+	// A session of when nobody was asked for a certificate does not stand in for
+	// one.
+	anybody := holder{t, a, "", p.addr("tls:changes")}
+	anybody.collect()
+	anybody.resumes()
+	a.config("", listenerYAML("default", mutually), listenerYAML("tickets", mutually+tickets), listenerYAML("changes", mutually+tickets))
+	p.hangup("configuration reloaded")
+	anybody.isOut(0)
+
 	p.end()
 	alice.addr = start(t, "-c", a.path("wicket.yaml")).addr("tls:tickets")
 	for _, version := range tls12And13 {

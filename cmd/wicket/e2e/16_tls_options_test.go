@@ -100,7 +100,9 @@ func TestNegotiation(t *testing.T) {
 		listenerYAML("only13", ", versions: [tlsv1.3], curves: [P-384, P-256]"),
 		listenerYAML("old", ", versions: [tlsv1.2, tlsv1.1]"),
 	)
-	p.waitFor("", patience, func(l line) bool { return isWarning(l) && strings.Contains(l.text("msg"), "tls.old.tls.versions: tlsv1.1 is obsolete (RFC 8996)") })
+	p.waitFor("", patience, func(l line) bool {
+		return isWarning(l) && strings.Contains(l.text("msg"), "tls.old.tls.versions: tlsv1.1 is obsolete (RFC 8996)")
+	})
 	ca := []string{"-CAfile", a.path("ca.pem")}
 	with := func(args ...string) []string { return append(args, ca...) }
 	tried(t, p, a.path("data"), []outcome{
