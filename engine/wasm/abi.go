@@ -5,7 +5,7 @@ import "github.com/wicketmq/wicket/engine/auth"
 // Versions of the ABI that this host speaks.
 const (
 	abiMajor = 1
-	abiMinor = 1
+	abiMinor = 2
 )
 
 // Names of the import modules a guest may use.
@@ -75,15 +75,21 @@ const (
 // Bits of the import features and of Load.features.
 const (
 	featurePassword = 1 << iota
+	featureHTTP
 )
 
 // GrantPassword is the capability to have password hashes verified by the
 // host (import password_verify).
 const GrantPassword = "password"
 
+// GrantHTTP is the capability to ask the upstreams that the operator has named
+// for the plugin (import http_send).
+const GrantHTTP = "http"
+
 // grants maps each capability to its feature bit.
 var grants = map[string]uint64{
 	GrantPassword: featurePassword,
+	GrantHTTP:     featureHTTP,
 }
 
 // imported describes one function of module "wicket".
@@ -102,6 +108,7 @@ var imports = map[string]imported{
 	"random":          {"(i32, i32) -> ()", ""},
 	"cert_field":      {"(i64, i32, i32, i32, i32) -> i32", ""},
 	"password_verify": {"(i64, i32, i32) -> i64", GrantPassword},
+	"http_send":       {"(i64, i32, i32) -> i64", GrantHTTP},
 }
 
 // export describes one function that a guest may export.

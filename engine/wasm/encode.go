@@ -82,19 +82,23 @@ func appendProperty(b []byte, field int, key, value string) []byte {
 	return endMessage(b, mark)
 }
 
-func appendLoad(b []byte, plugin string, config []byte, files []File, features uint64) []byte {
-	b = appendText(b, 1, plugin)
-	b = appendText(b, 2, config)
-	for i := range files {
+func appendLoad(b []byte, p *Plugin) []byte {
+	b = appendText(b, 1, p.name)
+	b = appendText(b, 2, string(p.config))
+	for i := range p.files {
 		var mark int
 		b, mark = beginMessage(b, 3)
-		b = appendText(b, 1, files[i].Key)
-		b = appendText(b, 2, files[i].Path)
-		b = appendText(b, 3, files[i].Content)
+		b = appendText(b, 1, p.files[i].Key)
+		b = appendText(b, 2, p.files[i].Path)
+		b = appendText(b, 3, p.files[i].Content)
 		b = endMessage(b, mark)
 	}
-	b = appendUint(b, 4, features)
-	return appendUint(b, 5, abiMinor)
+	b = appendUint(b, 4, p.features)
+	b = appendUint(b, 5, abiMinor)
+	for _, name := range sortedKeys(p.upstreams) {
+		b = appendElement(b, 6, name)
+	}
+	return b
 }
 
 func appendAuthenticate(b []byte, r *auth.Request) []byte {

@@ -21,8 +21,9 @@ import (
 // one import stays far below a slice.
 const maxRandom = 1 << 20
 
-// maxRequestCalls is the number of host calls that one request may start, so
-// that a guest in a loop cannot fill the queues of all plugins.
+// maxRequestCalls is the number of host calls that one request may start, beside
+// one for each topic it asks about, so that a guest in a loop cannot fill the
+// queues of all plugins.
 const maxRequestCalls = 16
 
 // hostFunc is a function of module "wicket". Parameters come, and the result
@@ -39,6 +40,7 @@ var hostFuncs = map[string]hostFunc{
 	"random":          hostRandom,
 	"cert_field":      hostCertField,
 	"password_verify": hostPasswordVerify,
+	"http_send":       hostHTTPSend,
 }
 
 // link offers the import modules to the guests of a runtime and returns the
@@ -216,7 +218,7 @@ func (i *instance) verifyPassword(req int64, b []byte) int64 {
 	if err != nil {
 		return callMalformed
 	}
-	if r.calls++; r.calls > maxRequestCalls {
+	if !r.mayCall() {
 		return callTooMany
 	}
 	if i.p.hashing.Add(1) > int64(i.p.limits.InFlight) {
@@ -226,7 +228,7 @@ func (i *instance) verifyPassword(req int64, b []byte) int64 {
 	id := i.w.nextID()
 	queued := i.p.host.hashes.submit(hashJob{hash, password, r.deadline, func(st status, text string) {
 		i.p.hashing.Add(-1)
-		i.w.post(completion{i, id, st, text})
+		i.w.post(completion{inst: i, call: id, status: st, text: text})
 	}})
 	if !queued {
 		i.p.hashing.Add(-1)

@@ -46,6 +46,8 @@ type instance struct {
 	buf, size uint32 // the guest's input buffer
 	stack     [5]uint64
 
+	ctx     context.Context    // of its requests to upstreams; they end with it
+	cancel  context.CancelFunc // called by close
 	live    map[int64]*request // asked and not answered
 	hears   uint32             // questions it wants, as it said while it was loaded
 	born    time.Time
@@ -62,6 +64,7 @@ var baseContext = experimental.WithMemoryAllocator(context.Background(), experim
 func newInstance(w *worker) *instance {
 	i := &instance{p: w.p, w: w, live: map[int64]*request{}, hears: hearsAll, born: time.Now()}
 	i.out.out = func(text string) { i.say(1, text) }
+	i.ctx, i.cancel = context.WithCancel(context.Background())
 	i.guard = newGuard(baseContext, i)
 	return i
 }
@@ -123,7 +126,7 @@ func (i *instance) configure() error {
 		return fmt.Errorf("it needs ABI v%d.%d; this host has v%d.%d", abiMajor, minor, abiMajor, abiMinor)
 	}
 	i.p.minor.Store(int32(i.stack[0]))
-	n, err := i.place(slice, appendLoad(nil, i.p.name, i.p.config, i.p.files, i.p.features))
+	n, err := i.place(slice, appendLoad(nil, i.p))
 	if err != nil {
 		return err
 	}
@@ -192,10 +195,13 @@ func (i *instance) invoke(f *function) (err error) {
 	return f.fn.CallWithStack(i.guard, i.stack[:])
 }
 
-// put writes the message of a request into the guest's buffer.
-func (i *instance) put(r *request, slice time.Duration) (n uint32, err error) {
+// message is what can be written into the guest's buffer.
+type message interface{ encode(b []byte) []byte }
+
+// put writes a message into the guest's buffer.
+func (i *instance) put(m message, slice time.Duration) (n uint32, err error) {
 	view, _ := i.mem.Read(i.buf, i.size)
-	b := r.encode(view[:0:len(view)])
+	b := m.encode(view[:0:len(view)])
 	if len(b) <= len(view) {
 		return uint32(len(b)), nil
 	}
@@ -273,15 +279,21 @@ func (i *instance) ask(r *request) (int32, error) {
 }
 
 // complete tells the guest the outcome of a host call.
-func (i *instance) complete(c completion) error {
+func (i *instance) complete(c *completion) error {
 	slice := i.p.limits.AuthenticateSlice
-	n, err := i.place(slice, []byte(c.text))
-	if err != nil && !errors.Is(err, errNoBuffer) { // the status alone will do
+	n, err := i.put(c, slice)
+	switch {
+	case err == nil:
+	case !errors.Is(err, errNoBuffer):
 		return err
+	case c.response != nil: // else the status alone will do
+		c.status = statusFailed
 	}
 	if err := i.call(&i.completed, slice, uint64(c.call), uint64(uint32(c.status)), uint64(i.buf), uint64(n)); err != nil {
 		return err
 	}
+	i.wipe(n)
+	i.shrink()
 	return i.fate()
 }
 
@@ -311,6 +323,7 @@ func (i *instance) close() {
 		return
 	}
 	i.closed = true
+	i.cancel()
 	if i.mod != nil {
 		// The error is of a file system, and the guest has none.
 		_ = i.mod.Close(context.Background())

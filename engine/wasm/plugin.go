@@ -31,6 +31,10 @@ type Options struct {
 	Files  []File          // contents of the config keys that end in _file
 	Grants []string        // capabilities, such as "password"
 
+	// Upstreams are those that the plugin may ask, by the names that the
+	// operator has given them. They serve a plugin that was granted "http".
+	Upstreams map[string]Sender
+
 	// OnError answers the requests that a failing guest does not: Deny (the
 	// zero value) or Next. There is no Allow.
 	OnError auth.Decision
@@ -87,17 +91,18 @@ func orDefault[T int | int64 | uint32 | time.Duration](v, def T) T {
 // Plugin is a loaded guest. It implements auth.Decider; all methods may be
 // called by any goroutine.
 type Plugin struct {
-	name     string
-	host     *Host
-	log      *slog.Logger
-	guestLog guestLog
-	limits   Limits
-	policy   auth.Decision
-	features uint64
-	config   json.RawMessage
-	files    []File
-	hears    [2]bool      // by auth.Question
-	minor    atomic.Int32 // of the ABI that the guest wants
+	name      string
+	host      *Host
+	log       *slog.Logger
+	guestLog  guestLog
+	limits    Limits
+	policy    auth.Decision
+	features  uint64
+	upstreams map[string]Sender
+	config    json.RawMessage
+	files     []File
+	hears     [2]bool      // by auth.Question
+	minor     atomic.Int32 // of the ABI that the guest wants
 
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
@@ -106,7 +111,8 @@ type Plugin struct {
 	breaker    breaker
 	stats      counters
 	inFlight   atomic.Int64
-	hashing    atomic.Int64 // host calls in flight
+	hashing    atomic.Int64 // passwords being verified
+	sending    atomic.Int64 // requests to upstreams in flight
 	complained atomic.Int64 // second of the last complaint
 
 	closing sync.Once
@@ -149,7 +155,7 @@ func (h *Host) newPlugin(o *Options) (*Plugin, error) {
 	p := &Plugin{
 		name: o.Name, host: h, log: h.log.With("plugin", o.Name),
 		limits: o.Limits.withDefaults(), policy: o.OnError,
-		config: o.Config, files: o.Files,
+		config: o.Config, files: o.Files, upstreams: o.Upstreams,
 		idle: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	p.guestLog.log = p.log

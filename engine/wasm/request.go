@@ -59,6 +59,12 @@ func (r *request) items() int {
 	return len(r.access.Items)
 }
 
+// mayCall counts a host call that the guest wants to make for the request.
+func (r *request) mayCall() bool {
+	r.calls++
+	return r.calls <= maxRequestCalls+r.items()
+}
+
 // plainVerdict is the answer of a guest that gave only a code. It has no rules
 // and no default: a client that is let in may do nothing until a Decision says
 // more.

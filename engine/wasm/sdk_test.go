@@ -2,7 +2,9 @@ package wasm
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/mqtt"
+	"github.com/wicketmq/wicket/engine/upstream"
 	"github.com/wicketmq/wicket/plugins"
 )
 
@@ -117,10 +120,30 @@ func TestGoGuestPending(t *testing.T) {
 	}
 }
 
+// What a handler asks of an upstream and hears from it, through both sides.
+func TestGoGuestHTTP(t *testing.T) {
+	var b backend
+	p := open(t, newHost(t, HostOptions{CacheDir: goCache}), Options{Workers: 1, Module: goGuest(t), Upstreams: map[string]Sender{"auth": &b},
+		Limits: Limits{AuthenticateSlice: time.Second}})
+	v := askAs(p, "ask")
+	a := b.sends(t, 1)
+	if r := a.req; r.Method != "POST" || r.Path != "/c" || string(r.Body) != "right" || r.Timeout != 1500*time.Millisecond || len(r.Header) != 1 || r.Header[0].Name != "X-Now" {
+		t.Errorf("%+v", r)
+	}
+	a.done(upstream.Response{Status: 201, Header: []upstream.Header{{Name: "Content-Type", Value: "text/x"}}, Body: []byte("made")}, nil)
+	want := map[string]string{"status": "201", "body": "made", "type": "text/x"}
+	if v := wait(t, v); v.Decision != auth.Allow || !maps.Equal(v.Attributes, want) {
+		t.Errorf("%+v", v)
+	}
+	v = askAs(p, "ask")
+	b.sends(t, 2).done(upstream.Response{}, &upstream.Error{Upstream: "auth", Kind: upstream.TLS, Err: errors.New("certificate has expired")})
+	denied(t, wait(t, v), mqtt.ServerUnavailable)
+}
+
 // TestGoGuestRefusesConfig: the guest's own words reach the operator.
 func TestGoGuestRefusesConfig(t *testing.T) {
 	_, err := newHost(t, HostOptions{CacheDir: goCache}).Open(context.Background(), Options{
-		Name: "broken", Module: goGuest(t), Grants: []string{GrantPassword},
+		Name: "broken", Module: goGuest(t), Grants: []string{GrantPassword, GrantHTTP},
 	})
 	if err == nil || err.Error() != `cannot load plugin "broken": it refused its configuration: this plugin is broken` {
 		t.Error(err)

@@ -13,7 +13,7 @@ type counters struct {
 	calls                                    atomic.Uint64
 	callTime                                 atomic.Int64
 	failed, expired, busy, rejected, ignored atomic.Uint64
-	oversized                                atomic.Uint64
+	oversized, sent                          atomic.Uint64
 	restarts, recycled, logDropped           atomic.Uint64
 	faults                                   [faultKinds]atomic.Uint64
 }
@@ -36,6 +36,9 @@ type Stats struct {
 	Allowed  uint64 // answers
 	Denied   uint64
 	Next     uint64
+
+	Sent    uint64 // requests handed to upstreams
+	Sending int    // of those, not yet answered
 
 	Calls    uint64        // calls into guests
 	CallTime time.Duration // time spent in them
@@ -67,6 +70,7 @@ func (p *Plugin) Stats() Stats {
 		Calls: c.calls.Load(), CallTime: time.Duration(c.callTime.Load()),
 		Failed: c.failed.Load(), Rejected: c.rejected.Load(), Expired: c.expired.Load(),
 		Busy: c.busy.Load(), TooLarge: c.oversized.Load(), Ignored: c.ignored.Load(),
+		Sent: c.sent.Load(), Sending: int(p.sending.Load()),
 		Faults:   map[FaultKind]uint64{},
 		Restarts: c.restarts.Load(), Recycled: c.recycled.Load(), LogDropped: c.logDropped.Load(),
 		InFlight: int(p.inFlight.Load()),

@@ -78,7 +78,7 @@ func open(t testing.TB, h *Host, o Options) *Plugin {
 		o.Module = guest(t, "behave")
 	}
 	if o.Grants == nil {
-		o.Grants = []string{GrantPassword}
+		o.Grants = []string{GrantPassword, GrantHTTP}
 	}
 	p, err := h.Open(context.Background(), o)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/mqtt"
+	"github.com/wicketmq/wicket/engine/upstream"
 )
 
 func fullRequest() *auth.Request {
@@ -47,8 +48,11 @@ func TestEncode(t *testing.T) {
 			"0a01 63" + "1201 75" + "1a06 0a0161 120131" + "1a06 0a0162 120132" + "2002" +
 				"2a0a 0a03 742f23 1001 2201 67" + "2a05 0a01 78 1801" + "3201 6c" +
 				"3a0f 5b323030313a6462383a3a315d3a31"},
-		{"load", appendLoad(nil, "p", []byte("{}"), []File{{"k", "f", []byte("c")}, {}}, 1),
-			"0a01 70" + "1202 7b7d" + "1a09 0a016b 120166 1a0163" + "1a00" + "2001" + "2801"},
+		{"load", appendLoad(nil, &Plugin{name: "p", config: []byte("{}"), files: []File{{"k", "f", []byte("c")}, {}}, features: 3,
+			upstreams: map[string]Sender{"b": nil, "a": nil}}),
+			"0a01 70" + "1202 7b7d" + "1a09 0a016b 120166 1a0163" + "1a00" + "2003" + "2802" + "3201 61" + "3201 62"},
+		{"response", appendHTTPResponse(nil, &upstream.Response{Status: 200, Header: []upstream.Header{{Name: "k", Value: "v"}, {}}, Body: []byte("b")}),
+			"08c801" + "1206 0a016b 120176" + "1200" + "1a01 62"},
 		{"connect through a proxy, named by a plugin", appendAuthenticate(nil, &auth.Request{
 			Username: "cn", HasUsername: true, ConnectUsername: "u", ConnectClientID: "c", Peer: netip.MustParseAddrPort("192.0.2.7:1"),
 			Attributes: map[string]string{"b": "2", "a": "1"},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/upstream"
 )
 
 // Back-off of replacement instances, and how long one must live to be called
@@ -35,6 +36,7 @@ type worker struct {
 	index int
 
 	// Shared with other goroutines.
+	ids     atomic.Int64 // of requests and calls; an instance that starts takes some too
 	up      atomic.Bool  // has an instance
 	backlog atomic.Int32 // requests not yet given to the guest
 	wake    chan struct{}
@@ -46,7 +48,6 @@ type worker struct {
 	completions []completion
 	due         deadlines
 	timer       *time.Timer
-	ids         int64
 	starting    bool // a replacement is on its way
 	failures    int  // in a row
 }
@@ -62,10 +63,18 @@ type inbox struct {
 
 // completion is the outcome of a host call.
 type completion struct {
-	inst   *instance
-	call   int64
-	status status
-	text   string
+	inst     *instance
+	call     int64
+	status   status
+	text     string             // payload, unless there is a response
+	response *upstream.Response // of http_send with statusOK
+}
+
+func (c *completion) encode(b []byte) []byte {
+	if c.response != nil {
+		return appendHTTPResponse(b, c.response)
+	}
+	return append(b, c.text...)
 }
 
 // started is the outcome of starting a replacement.
@@ -116,8 +125,7 @@ func (w *worker) send(put func(*inbox)) bool {
 
 // nextID returns a request or call id that is unique within the plugin.
 func (w *worker) nextID() int64 {
-	w.ids++
-	return int64(w.index)<<workerBits | w.ids
+	return int64(w.index)<<workerBits | w.ids.Add(1)
 }
 
 // run is the worker's goroutine.
@@ -132,8 +140,9 @@ func (w *worker) run() {
 			return
 		case len(w.completions) > 0:
 			c := w.completions[0]
+			w.completions[0] = completion{}
 			w.completions = w.completions[1:]
-			w.complete(c)
+			w.complete(&c)
 		case w.cur != nil && len(w.ready) > 0:
 			w.ask(w.take())
 		default:
@@ -227,7 +236,7 @@ func (w *worker) ask(r *request) {
 }
 
 // complete tells the guest that a host call is done, if it is still there.
-func (w *worker) complete(c completion) {
+func (w *worker) complete(c *completion) {
 	if c.inst.closed {
 		return
 	}

@@ -54,6 +54,24 @@ func startError(id int64) error {
 	return ErrFailed
 }
 
+func (c *Context) http(r *HTTPRequest) (*HTTPResponse, error) {
+	output = r.Append(output[:0])
+	id := hostHTTPSend(c.req, unsafe.Pointer(unsafe.SliceData(output)), uint32(len(output)))
+	clear(output)
+	if id <= 0 {
+		return nil, startError(id)
+	}
+	status, payload := await(id)
+	if status != wire.OK {
+		return nil, statusError(status, payload)
+	}
+	res := new(HTTPResponse)
+	if err := res.Decode(payload); err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
 func (c *Context) verifyPassword(hash string, password []byte) (bool, error) {
 	ask := wire.PasswordVerify{Hash: hash, Password: password}
 	output = ask.Append(output[:0])
@@ -74,23 +92,26 @@ func (c *Context) verifyPassword(hash string, password []byte) (bool, error) {
 
 // statusError is the error of an asynchronous call that ended with status.
 func statusError(status wire.Status, payload []byte) error {
+	err := ErrFailed
 	switch status {
 	case wire.Timeout:
-		return ErrTimeout
+		err = ErrTimeout
 	case wire.Refused:
-		return ErrBusy
+		err = ErrBusy
 	case wire.Malformed:
-		return ErrMalformed
-	case wire.Failed:
-		if len(payload) > 0 {
-			return &failure{string(payload)}
-		}
+		err = ErrMalformed
 	}
-	return ErrFailed
+	if len(payload) == 0 {
+		return err
+	}
+	return &failure{err, string(payload)}
 }
 
-// failure is an ErrFailed with the broker's sentence.
-type failure struct{ text string }
+// failure is one of the errors of Context with the broker's sentence.
+type failure struct {
+	err  error
+	text string
+}
 
-func (f *failure) Error() string { return ErrFailed.Error() + ": " + f.text }
-func (f *failure) Unwrap() error { return ErrFailed }
+func (f *failure) Error() string { return f.err.Error() + ": " + f.text }
+func (f *failure) Unwrap() error { return f.err }

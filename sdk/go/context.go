@@ -5,9 +5,9 @@ import "errors"
 // Context is one request under way: what a handler asks the broker about it.
 // It is of no use after the handler has returned.
 type Context struct {
-	req  int64
-	now  bool // the handler may not wait
-	fake Host // set by TestContext only
+	req     int64
+	instant bool // the handler may not wait
+	fake    Host // set by TestContext only
 }
 
 // The errors of the calls that wait for the broker.
@@ -29,10 +29,39 @@ func (c *Context) VerifyPassword(hash string, password []byte) (bool, error) {
 	if c.fake != nil {
 		return c.fake.VerifyPassword(hash, password)
 	}
-	if c.now {
+	if c.instant {
 		return false, ErrCannotWait
 	}
 	return c.verifyPassword(hash, password)
+}
+
+// HTTP asks an upstream: an HTTP server that the operator has named and has
+// granted to the plugin, by the grant "http" and its list of upstreams. The
+// handler waits for the answer, which is a response whatever its status, a
+// redirect included. The error says that there is none; it is one of the Err
+// values with the broker's sentence. The call ends before the time of the
+// request is over, so that the handler can still answer.
+//
+// Put what a client says into a path with EscapePath and EscapeQuery only.
+func (c *Context) HTTP(r HTTPRequest) (*HTTPResponse, error) {
+	if c.fake != nil {
+		if h, ok := c.fake.(HTTPHost); ok {
+			return h.HTTP(&r)
+		}
+		return nil, ErrNotGranted
+	}
+	if c.instant {
+		return nil, ErrCannotWait
+	}
+	return c.http(&r)
+}
+
+// Now returns the wall clock in milliseconds since 1970.
+func (c *Context) Now() int64 {
+	if h, ok := c.fake.(Clock); ok {
+		return h.Now()
+	}
+	return c.now()
 }
 
 // CertField is a selector of Context.Certificate.
@@ -79,8 +108,16 @@ type Host interface {
 	Certificate(field CertField, index int) (value string, ok bool)
 }
 
+// HTTPHost is a Host that has upstreams.
+type HTTPHost interface {
+	HTTP(*HTTPRequest) (*HTTPResponse, error)
+}
+
+// Clock is a Host with a time of its own, in milliseconds since 1970.
+type Clock interface{ Now() int64 }
+
 // TestContext returns a Context that asks h, for tests of handlers with go
-// test on the host.
+// test on the host. For HTTP h has to be an HTTPHost too; Upstreams is one.
 func TestContext(h Host) *Context { return &Context{req: 1, fake: h} }
 
 // Debug writes a line to the broker's log. The broker limits the rate.

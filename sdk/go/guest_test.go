@@ -322,3 +322,39 @@ func TestInputIsWiped(t *testing.T) {
 		}
 	}
 }
+
+func TestHTTP(t *testing.T) {
+	g := open(t)
+	for i := range 3 { // all three wait at once
+		if code := g.Authenticate(int64(i+1), connect("ask")); code != wire.Pending {
+			t.Fatal(code)
+		}
+	}
+	if len(g.Requests) != 3 {
+		t.Fatalf("asked %+v", g.Requests)
+	}
+	r := g.Requests[1]
+	if r.Req != 2 || r.Upstream != "auth" || r.Method != "POST" || r.Path != "/c-ask" || string(r.Body) != "pass-ask" || r.Timeout != 1500 ||
+		len(r.Headers) != 1 || r.Headers[0].Value != "1700000000000" {
+		t.Errorf("%+v", r)
+	}
+	g.Respond(r.ID, &wire.HTTPResponse{Status: 200, Headers: []wire.Property{{Key: "Content-Type", Value: "text/plain"}}, Body: []byte("hi")})
+	if a := g.Answers[2]; a.Code != wire.Allow || len(a.Attributes) != 3 || a.Attributes[1].Value != "hi" || a.Attributes[2].Value != "text/plain" {
+		t.Errorf("%+v", a)
+	}
+	g.Complete(g.Requests[0].ID, wire.Failed, `cannot ask upstream "auth": connection refused`)
+	g.Complete(g.Requests[2].ID, wire.OK, "\x0a") // an answer that cannot be read
+	for _, req := range []int64{1, 3} {
+		if a := g.Answers[req]; a.Code != wire.Deny || a.Reason != 0x88 {
+			t.Errorf("%d: %+v", req, a)
+		}
+	}
+	if log := strings.Join(g.Logs, "\n"); log != "3 the call failed: cannot ask upstream \"auth\": connection refused\n3 malformed message" {
+		t.Errorf("%q", log)
+	}
+	g.Refuse = -1
+	g.Authenticate(4, connect("ask"))
+	if a := g.Answers[4]; a.Code != wire.Deny {
+		t.Errorf("%+v", a)
+	}
+}

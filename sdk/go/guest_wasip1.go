@@ -276,7 +276,7 @@ func (w *worker) authenticate() Verdict {
 		return unreadable(err)
 	}
 	defer clear(c.Password)
-	return handlers.authenticate(&Context{req: w.req, now: w.now}, c)
+	return handlers.authenticate(&Context{req: w.req, instant: w.now}, c)
 }
 
 func (w *worker) authorize() Verdict {
@@ -284,7 +284,7 @@ func (w *worker) authorize() Verdict {
 	if err := a.Decode(w.event); err != nil {
 		return unreadable(err)
 	}
-	return handlers.authorize(&Context{req: w.req, now: w.now}, a)
+	return handlers.authorize(&Context{req: w.req, instant: w.now}, a)
 }
 
 func unreadable(err error) Verdict {

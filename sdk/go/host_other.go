@@ -2,13 +2,20 @@
 
 package wicket
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // On the host there is no broker: Context works through TestContext only.
 
 func (c *Context) verifyPassword(string, []byte) (bool, error) {
 	return false, ErrNotGranted
 }
+
+func (c *Context) http(*HTTPRequest) (*HTTPResponse, error) { return nil, ErrNotGranted }
+
+func (c *Context) now() int64 { return time.Now().UnixMilli() }
 
 func (c *Context) certificate(CertField, int) (string, bool) { return "", false }
 

@@ -21,6 +21,14 @@ func hostCertField(req int64, field, index int32, ptr unsafe.Pointer, size uint3
 //go:wasmimport wicket password_verify
 func hostPasswordVerify(req int64, ptr unsafe.Pointer, size uint32) int64
 
+//go:wasmimport wicket http_send
+func hostHTTPSend(req int64, ptr unsafe.Pointer, size uint32) int64
+
+//go:wasmimport wicket now_unix_ms
+func hostNow() int64
+
+func (c *Context) now() int64 { return hostNow() }
+
 func log(level int32, text string) {
 	hostLog(level, unsafe.Pointer(unsafe.StringData(text)), uint32(len(text)))
 }

@@ -204,10 +204,10 @@ type Status int32
 
 // The statuses of wicket_completed.
 const (
-	OK        Status = 0 // password_verify: the password matches
+	OK        Status = 0 // password_verify: the password matches; http_send: there is an answer
 	Mismatch  Status = 1 // password_verify: it does not
 	Timeout   Status = 2
-	Refused   Status = 3 // too many in flight, or the host is stopping
+	Refused   Status = 3 // too many in flight, the upstream's breaker is open, or the host is stopping
 	Malformed Status = 4 // the request could not be read
 	Failed    Status = 5 // the host could not do it; the payload says why
 )

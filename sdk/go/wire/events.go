@@ -7,6 +7,8 @@ type Load struct {
 	Files    []File `json:"files,omitempty"`     // contents of the config keys that end in _file
 	Features uint64 `json:"features,omitempty"`  // optional imports that were granted
 	ABIMinor uint32 `json:"abi_minor,omitempty"` // minor version of the host
+
+	Upstreams []string `json:"upstreams,omitempty"` // names that an HTTPRequest may have
 }
 
 // Decode reads the message; see the package comment for who owns b.
@@ -26,6 +28,8 @@ func (m *Load) Decode(b []byte) error {
 			m.Features = r.u64()
 		case 5:
 			m.ABIMinor = r.u32()
+		case 6:
+			m.Upstreams = append(m.Upstreams, r.string())
 		}
 	}
 	return r.err()
@@ -39,7 +43,11 @@ func (m *Load) Append(dst []byte) []byte {
 		dst = appendMessage(dst, 3, &m.Files[i])
 	}
 	dst = appendUint(dst, 4, m.Features)
-	return appendUint(dst, 5, uint64(m.ABIMinor))
+	dst = appendUint(dst, 5, uint64(m.ABIMinor))
+	for _, name := range m.Upstreams {
+		dst = appendElement(dst, 6, name)
+	}
+	return dst
 }
 
 // File is a file that the operator named in the plugin's config and the host

@@ -27,6 +27,9 @@ type message interface {
 // golden are the messages of the kit, by file name.
 var golden = map[string]message{
 	"load-minimal": &wire.Load{Plugin: "door"},
+	"load-upstreams": &wire.Load{
+		Plugin: "http", Config: `{"path":"/auth"}`, Features: 2, ABIMinor: 2, Upstreams: []string{"auth", "", "audit"},
+	},
 	"load-files": &wire.Load{
 		Plugin: "password", Config: `{"users_file":"users"}`, Features: 1, ABIMinor: 1,
 		Files: []wire.File{
@@ -81,7 +84,17 @@ var golden = map[string]message{
 	"decision-named": &wire.Decision{
 		Username: "sensor-17", ClientID: "dev-17", Attributes: []wire.Property{{Key: "role", Value: "sensor"}, {Key: "site", Value: "7"}},
 	},
-	"decision-codes":           &wire.Decision{Codes: []uint32{wire.Allow, wire.Deny, wire.Next}, TTL: 60000},
+	"decision-codes":   &wire.Decision{Codes: []uint32{wire.Allow, wire.Deny, wire.Next}, TTL: 60000},
+	"http_request-get": &wire.HTTPRequest{Upstream: "auth", Path: "/auth?clientid=sensor%201"},
+	"http_request-post": &wire.HTTPRequest{
+		Upstream: "auth", Method: "POST", Path: "/auth", Timeout: 4294967295, Body: []byte("{\"username\":\"p\u00e4\"}\x00\xff"),
+		Headers: []wire.Property{{Key: "content-type", Value: "application/json"}, {Key: "x-empty"}, {}},
+	},
+	"http_response-empty": &wire.HTTPResponse{Status: 204},
+	"http_response-full": &wire.HTTPResponse{
+		Status: 599, Headers: []wire.Property{{Key: "Content-Type", Value: "application/json"}, {Key: "Set-Cookie", Value: "a=b"}, {Key: "Set-Cookie"}},
+		Body: []byte(`{"result":"allow"}`),
+	},
 	"password_verify-argon2id": &wire.PasswordVerify{Hash: "$argon2id$v=19$m=4096,t=2,p=2$c29tZXNhbHQxMjM0$uDG7ZtIgYNv8EfB5XpzgVuThKWaN31mXCx7mpP4Bnb4", Password: []byte("correct horse")},
 }
 
@@ -96,6 +109,8 @@ var malformed = map[string]string{
 	"authenticate-bad-group":  "\x0b\x0c",
 	"decision-bad-rule":       "\x22\x02\x1a\x05",
 	"authorize-bad-key":       "\x00\x00",
+	"http_request-bad-header": "\x22\x02\x0a\x05",
+	"http_response-bad-type":  "\x0a\x01a",
 }
 
 func newMessage(t *testing.T, file string) message {
@@ -110,6 +125,10 @@ func newMessage(t *testing.T, file string) message {
 		return new(wire.Authorize)
 	case "decision":
 		return new(wire.Decision)
+	case "http_request":
+		return new(wire.HTTPRequest)
+	case "http_response":
+		return new(wire.HTTPResponse)
 	case "password_verify":
 		return new(wire.PasswordVerify)
 	}

@@ -118,6 +118,8 @@ var messages = []func() message{
 	func() message { return new(Authorize) },
 	func() message { return new(Decision) },
 	func() message { return new(PasswordVerify) },
+	func() message { return new(HTTPRequest) },
+	func() message { return new(HTTPResponse) },
 }
 
 // FuzzDecode: whatever decodes is written again as the same message.
@@ -127,6 +129,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(2, (&Authorize{Action: Subscribe, Topics: []Topic{{Topic: "t/#", QoS: 2}}}).Append(nil))
 	f.Add(3, (&Decision{TTL: -1, Rules: []Rule{{Exact: true}}, Codes: []uint32{1, 0}}).Append(nil))
 	f.Add(4, (&PasswordVerify{Hash: "$7$1$a$b", Password: []byte("p")}).Append(nil))
+	f.Add(5, (&HTTPRequest{Upstream: "auth", Path: "/p", Headers: []Property{{}}, Timeout: 1}).Append(nil))
+	f.Add(6, (&HTTPResponse{Status: 200, Headers: []Property{{Key: "k"}}, Body: []byte("b")}).Append(nil))
 	f.Fuzz(func(t *testing.T, kind int, b []byte) {
 		in := messages[uint(kind)%uint(len(messages))]()
 		if in.Decode(b) != nil {

@@ -24,7 +24,7 @@ import (
 )
 
 // abiMinor is the newest minor version of the ABI that the harness speaks.
-const abiMinor = 1
+const abiMinor = 2
 
 // BuildFlags are the flags that first-party plugins are built with: the same
 // source gives the same bytes in any directory.
@@ -54,6 +54,13 @@ type Call struct {
 	wire.PasswordVerify
 }
 
+// Request is what the guest asked of an upstream.
+type Request struct {
+	ID  int64
+	Req int64
+	wire.HTTPRequest
+}
+
 // Answer is what the guest gave to resolve.
 type Answer struct {
 	Code int32
@@ -66,8 +73,9 @@ type Guest struct {
 	Logs     []string
 	Answers  map[int64]Answer
 	Calls    []Call
+	Requests []Request
 	Hears    uint32              // questions it wants to be asked
-	Refuse   int64               // when negative, what password_verify returns
+	Refuse   int64               // when negative, what password_verify and http_send return
 	Fields   map[[2]int32]string // cert_field by field and index
 	tb       testing.TB
 	ctx      context.Context
@@ -160,7 +168,7 @@ func imports(ctx context.Context, rt wazero.Runtime) error {
 		g.Answers[req] = a
 		return 0
 	})
-	export("features", func(context.Context) int64 { return 1 })
+	export("features", func(context.Context) int64 { return 3 })
 	export("hears", func(ctx context.Context, questions uint32) { of(ctx).Hears = questions })
 	export("now_unix_ms", func(context.Context) int64 { return 1_700_000_000_000 })
 	export("random", func(ctx context.Context, m api.Module, ptr, n uint32) { rand.Read(of(ctx).read(m, ptr, n)) })
@@ -188,6 +196,20 @@ func imports(ctx context.Context, rt wazero.Runtime) error {
 		c.ID = g.lastCall
 		g.Calls = append(g.Calls, c)
 		return c.ID
+	})
+	export("http_send", func(ctx context.Context, m api.Module, req int64, ptr, n uint32) int64 {
+		g := of(ctx)
+		if g.Refuse < 0 {
+			return g.Refuse
+		}
+		r := Request{Req: req}
+		if err := r.Decode(append([]byte(nil), g.read(m, ptr, n)...)); err != nil {
+			return -3
+		}
+		g.lastCall++
+		r.ID = g.lastCall
+		g.Requests = append(g.Requests, r)
+		return r.ID
 	})
 	_, err := b.Instantiate(ctx)
 	return err
@@ -261,6 +283,11 @@ func (g *Guest) Event(export string, req int64, event []byte) int32 {
 func (g *Guest) Complete(id int64, status wire.Status, payload string) {
 	ptr, n := g.put([]byte(payload))
 	g.call("wicket_completed", uint64(id), uint64(uint32(status)), ptr, n)
+}
+
+// Respond completes a Request with an answer.
+func (g *Guest) Respond(id int64, r *wire.HTTPResponse) {
+	g.Complete(id, wire.OK, string(r.Append(nil)))
 }
 
 // Unload calls wicket_unload.

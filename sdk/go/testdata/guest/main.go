@@ -84,6 +84,13 @@ func authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
 		return verify(ctx, c)
 	case "both":
 		return both(ctx, c)
+	case "ask":
+		r, err := ctx.HTTP(wicket.HTTPRequest{Upstream: "auth", Method: "POST", Path: "/" + wicket.EscapePath(c.ClientID), Body: c.Password, Timeout: 1500,
+			Headers: []wicket.Property{{Key: "X-Now", Value: strconv.FormatInt(ctx.Now(), 10)}}})
+		if err != nil {
+			return wicket.Fail(err)
+		}
+		return wicket.Allow().Attribute("status", strconv.Itoa(int(r.Status))).Attribute("body", string(r.Body)).Attribute("type", r.Header("content-type"))
 	case "latepanic":
 		_, _ = ctx.VerifyPassword(hash, c.Password)
 		panic("late")
