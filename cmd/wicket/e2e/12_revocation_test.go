@@ -330,7 +330,8 @@ func TestThousandFirstHandshakes(t *testing.T) {
 	a.client("alice", w.URL+"/ca.crl")
 	w.put("/ca.crl", a.list())
 	w.hush()
-	p := a.broker("", listenerYAML("default", checked), listenerYAML("unchecked", mutually))
+	p := a.broker("crl_cache: { http_timeout: 2m }", // nobody is to run out of time
+		listenerYAML("default", checked+", handshake_timeout: 2m"), listenerYAML("unchecked", mutually))
 	addr := p.addr("tls:default")
 	in := stay(t, p.addr("tls:unchecked"), a.trusting("alice"))
 
