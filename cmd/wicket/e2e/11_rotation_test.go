@@ -3,6 +3,7 @@ package e2e
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -397,6 +398,10 @@ func TestAuthorityRotation(t *testing.T) {
 		return s
 	}
 	stays, goes := subscribe("tls:default"), subscribe("tls:strict")
+	var resumed []visitor
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		resumed = append(resumed, comesBack(t, p.addr("tls:strict"), first.trusting("alice"), version))
+	}
 	alice := holder{t, first, "alice", addr}
 	alice.collect()
 	alice.resumes()
@@ -410,6 +415,11 @@ func TestAuthorityRotation(t *testing.T) {
 
 	trusts(second)
 	goes.gone(0x87)
+	for _, v := range resumed {
+		if last, err := io.ReadAll(v); err != nil || len(last) > 0 {
+			t.Errorf("a client of a session that was resumed hears % x (%v), want the end", last, err)
+		}
+	}
 	chat(t, addr, bobs...)
 	alice.isOut(48)
 	said := shut(t, addr, first.identity("alice")...)
@@ -431,6 +441,18 @@ func TestAuthorityRotation(t *testing.T) {
 
 	trusts(first, second) // it was not for the tickets' age
 	alice.resumes()
+}
+
+// comesBack lets a client in that resumes its session.
+func comesBack(t *testing.T, addr string, config *tls.Config, version uint16) visitor {
+	t.Helper()
+	config.ClientSessionCache, config.MaxVersion = tls.NewLRUClientSessionCache(1), version
+	welcomes(t, addr, config)
+	v := stay(t, addr, config)
+	if !v.ConnectionState().DidResume {
+		t.Errorf("%s: not resumed", tls.VersionName(version))
+	}
+	return v
 }
 
 // C5: a ticket is worth nothing once the certificate behind it is revoked. The
