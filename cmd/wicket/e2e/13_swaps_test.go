@@ -121,15 +121,14 @@ func (a *authority) mount(name string) {
 // that change while they are read are another test's.
 func (f *swapFigures) swapping(t *testing.T, a *authority, p *process, end time.Time) {
 	t.Helper()
-	next := time.NewTicker(time.Second / swapsPerSecond)
-	defer next.Stop()
+	start := time.Now()
 	for n := 0; time.Now().Before(end); n++ {
 		version, says := []string{"two", "one"}[n%2], "configuration reloaded"
 		if n%10 == 9 {
 			version, says = "half", "reload failed"
 			f.refused++
 		}
-		<-next.C
+		time.Sleep(time.Until(start.Add(time.Duration(n) * time.Second / swapsPerSecond)))
 		a.mount(version)
 		before, _ := p.find(says)
 		began := time.Now()
