@@ -1,5 +1,9 @@
 // Package tck is the conformance kit of the plugin ABI: what every host and
-// every SDK is tested against.
+// every SDK is tested against. Golden are messages for either. Run puts numbered
+// cases to a guest that an SDK has built; guests/README.md says what that guest
+// does, and package guests has one for each SDK.
+//
+// All of it is for tests, and runs on the goroutine of the test.
 package tck
 
 import "embed"

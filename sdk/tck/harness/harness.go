@@ -228,6 +228,9 @@ func (g *Guest) read(m api.Module, ptr, n uint32) []byte {
 
 func (g *Guest) call(name string, args ...uint64) uint64 {
 	g.tb.Helper()
+	if g.fn[name] == nil {
+		g.tb.Fatalf("the guest does not export %s", name)
+	}
 	stack := make([]uint64, max(len(args), 1))
 	copy(stack, args)
 	if err := g.fn[name].CallWithStack(g.ctx, stack); err != nil {
@@ -255,6 +258,9 @@ func (g *Guest) Buffer(size uint32) {
 	}
 }
 
+// TryBuffer asks for an input buffer that is not used, and returns its address.
+func (g *Guest) TryBuffer(size uint32) uint32 { return uint32(g.call("wicket_buffer", uint64(size))) }
+
 // Load calls wicket_load.
 func (g *Guest) Load(l *wire.Load) int32 {
 	ptr, n := g.put(l.Append(nil))
@@ -274,8 +280,12 @@ func (g *Guest) Authorize(req int64, e *wire.Authorize) int32 {
 }
 
 // Event calls an export with the bytes of an event, whatever they are.
+// wicket_load has no request.
 func (g *Guest) Event(export string, req int64, event []byte) int32 {
 	ptr, n := g.put(event)
+	if export == "wicket_load" {
+		return int32(g.call(export, ptr, n))
+	}
 	return int32(g.call(export, uint64(req), ptr, n))
 }
 
