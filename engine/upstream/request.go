@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -137,45 +138,61 @@ func climbs(segment string) bool {
 // Header fields that are not the guest's.
 var (
 	// dropped mean nothing beyond this hop, or are set from the body.
-	dropped = map[string]bool{"Connection": true, "Keep-Alive": true, "Content-Length": true}
+	dropped = []string{"Connection", "Keep-Alive", "Content-Length"}
 	// withheld would change whom a request reaches, as whom, or where it ends.
-	withheld = map[string]bool{
-		"Host": true, "Authorization": true, "Proxy-Authorization": true, "Proxy-Authenticate": true, "Proxy-Connection": true,
-		"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Expect": true, "Http2-Settings": true,
+	withheld = []string{
+		"Host", "Authorization", "Proxy-Authorization", "Proxy-Authenticate", "Proxy-Connection",
+		"TE", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "HTTP2-Settings",
 	}
 )
 
-// fields turns a guest's header into one that is sent, or says what is wrong
-// with it. Values are never in the error.
-func fields(in []Header) (http.Header, error) {
+// checkFields says what is wrong with a guest's header. Values are never in the
+// error.
+func checkFields(in []Header) error {
 	if len(in) > maxHeaders {
-		return nil, fmt.Errorf("there are more than %d header fields", maxHeaders)
+		return fmt.Errorf("there are more than %d header fields", maxHeaders)
 	}
-	out := make(http.Header, len(in)+2)
-	values, size := make([]string, len(in)), 0
-	for i, f := range in {
+	size := 0
+	for _, f := range in {
 		size += len(f.Name) + len(f.Value)
 		if !token(f.Name) {
-			return nil, errors.New("the name of a header field is not a token (RFC 9110 section 5.6.2)")
+			return errors.New("the name of a header field is not a token (RFC 9110 section 5.6.2)")
 		}
 		if !fieldValue(f.Value) {
-			return nil, fmt.Errorf("header field %s has a control character in its value", f.Name)
+			return fmt.Errorf("header field %s has a control character in its value", f.Name)
 		}
-		name := http.CanonicalHeaderKey(f.Name)
-		switch {
-		case withheld[name]:
-			return nil, fmt.Errorf("header field %s is not for plugins to set", name)
-		case dropped[name]:
-			continue
-		case out[name] != nil:
-			out[name] = append(out[name], f.Value)
-		default:
-			values[i] = f.Value
-			out[name] = values[i : i+1 : i+1]
+		if is(f.Name, withheld) {
+			return fmt.Errorf("header field %s is not for plugins to set", f.Name)
 		}
 	}
 	if size > maxHeaderBytes {
-		return nil, fmt.Errorf("the header is larger than %d bytes", maxHeaderBytes)
+		return fmt.Errorf("the header is larger than %d bytes", maxHeaderBytes)
+	}
+	return nil
+}
+
+// is reports whether a field has one of the names, in any case.
+func is(name string, names []string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
+// fields turns a guest's header into one that is sent.
+func fields(in []Header) (http.Header, error) {
+	if err := checkFields(in); err != nil {
+		return nil, err
+	}
+	out, values := make(http.Header, len(in)+2), make([]string, len(in))
+	for i, f := range in {
+		if is(f.Name, dropped) {
+			continue
+		}
+		name := http.CanonicalHeaderKey(f.Name)
+		if out[name] != nil {
+			out[name] = append(out[name], f.Value)
+			continue
+		}
+		values[i] = f.Value
+		out[name] = values[i : i+1 : i+1]
 	}
 	return out, nil
 }
@@ -199,6 +216,10 @@ func fieldValue(s string) bool {
 	return true
 }
 
+// Check tells why a request is not one that may be sent, without sending it;
+// for stand-ins of upstreams, which have to be as strict.
+func (r *Request) Check() error { return check(r) }
+
 // check looks at a request without building what only the wire needs.
 func check(r *Request) error {
 	if _, ok := methods[r.Method]; !ok {
@@ -210,10 +231,5 @@ func check(r *Request) error {
 	if _, _, err := split(r.Path); err != nil {
 		return err
 	}
-	if len(r.Header) > 0 {
-		if _, err := fields(r.Header); err != nil {
-			return err
-		}
-	}
-	return nil
+	return checkFields(r.Header)
 }

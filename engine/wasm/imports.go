@@ -36,7 +36,7 @@ var hostFuncs = map[string]hostFunc{
 	"resolve":         hostResolve,
 	"features":        func(i *instance, stack []uint64) { stack[0] = i.p.features },
 	"hears":           func(i *instance, stack []uint64) { i.hears = uint32(stack[0]) },
-	"now_unix_ms":     func(_ *instance, stack []uint64) { stack[0] = uint64(time.Now().UnixMilli()) },
+	"now_unix_ms":     func(i *instance, stack []uint64) { stack[0] = uint64(i.p.now().UnixMilli()) },
 	"random":          hostRandom,
 	"cert_field":      hostCertField,
 	"password_verify": hostPasswordVerify,

@@ -9,6 +9,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/sys"
 )
 
 // bufferMin is the smallest input buffer the host asks for; a CONNECT without
@@ -92,7 +93,7 @@ func (i *instance) start() (err error) {
 func (i *instance) instantiate() error {
 	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions(exportInitialize).
 		WithStdout(&i.out).WithStderr(&i.out).
-		WithSysWalltime().WithSysNanotime().WithRandSource(entropy{})
+		WithWalltime(i.walltime, sys.ClockResolution(time.Microsecond)).WithSysNanotime().WithRandSource(entropy{})
 	i.out.begin()
 	i.guard.arm(time.Now(), i.p.limits.LoadSlice)
 	mod, err := i.p.runtime.InstantiateModule(i.guard, i.p.compiled, cfg)
@@ -117,15 +118,30 @@ func (i *instance) instantiate() error {
 	return nil
 }
 
-func (i *instance) configure() error {
-	slice := i.p.limits.LoadSlice
-	if err := i.call(&i.abi, slice); err != nil {
+// walltime is the real-time clock of WASI.
+func (i *instance) walltime() (sec int64, nsec int32) {
+	now := i.p.now()
+	return now.Unix(), int32(now.Nanosecond())
+}
+
+// agree asks which version of the ABI the guest needs.
+func (i *instance) agree() error {
+	if err := i.call(&i.abi, i.p.limits.LoadSlice); err != nil {
 		return err
 	}
-	if minor := int32(i.stack[0]); minor < 0 || minor > abiMinor {
+	minor := int32(i.stack[0])
+	if minor < 0 || minor > abiMinor {
 		return fmt.Errorf("it needs ABI v%d.%d; this host has v%d.%d", abiMajor, minor, abiMajor, abiMinor)
 	}
-	i.p.minor.Store(int32(i.stack[0]))
+	i.p.minor.Store(minor)
+	return nil
+}
+
+func (i *instance) configure() error {
+	slice := i.p.limits.LoadSlice
+	if err := i.agree(); err != nil {
+		return err
+	}
 	n, err := i.place(slice, appendLoad(nil, i.p))
 	if err != nil {
 		return err

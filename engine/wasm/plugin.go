@@ -41,6 +41,10 @@ type Options struct {
 
 	Workers int    // instances; default min(4, GOMAXPROCS)
 	Limits  Limits // zero fields get their default
+
+	// Now is the wall clock that guests see, for tests; default time.Now. It is
+	// called by several goroutines. Deadlines and slices are of real time.
+	Now func() time.Time
 }
 
 // File is the content of a file that the operator named in the plugin's
@@ -101,8 +105,9 @@ type Plugin struct {
 	upstreams map[string]Sender
 	config    json.RawMessage
 	files     []File
-	hears     [2]bool      // by auth.Question
-	minor     atomic.Int32 // of the ABI that the guest wants
+	now       func() time.Time // as guests see it
+	hears     [2]bool          // by auth.Question
+	minor     atomic.Int32     // of the ABI that the guest wants
 
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
@@ -155,10 +160,13 @@ func (h *Host) newPlugin(o *Options) (*Plugin, error) {
 	p := &Plugin{
 		name: o.Name, host: h, log: h.log.With("plugin", o.Name),
 		limits: o.Limits.withDefaults(), policy: o.OnError,
-		config: o.Config, files: o.Files, upstreams: o.Upstreams,
+		config: o.Config, files: o.Files, upstreams: o.Upstreams, now: o.Now,
 		idle: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	p.guestLog.log = p.log
+	if p.now == nil {
+		p.now = time.Now
+	}
 	for _, g := range o.Grants {
 		bit, ok := grants[g]
 		if !ok {
