@@ -65,9 +65,10 @@ type entry struct {
 }
 
 // usable returns what the entry says at a time: an answer or the reason why
-// there is none.
+// there is none. What is revoked stays so for want of a newer answer, as by a
+// list that is out of date: it must not come in by keeping the responder silent.
 func (e *entry) usable(now time.Time) (*Answer, error) {
-	if e.answer != nil && now.Before(e.answer.until) {
+	if e.answer != nil && (e.answer.Status == Revoked || now.Before(e.answer.until)) {
 		return e.answer, nil
 	}
 	if e.err == nil {
@@ -225,10 +226,14 @@ func (c *Client) keep(key identity, a *Answer, err error, now time.Time) *entry 
 	if err != nil {
 		e.due = now.Add(negative)
 	} else {
-		if e.answer == nil || !now.Before(e.answer.until) || !a.ThisUpdate.Before(e.answer.ThisUpdate) {
+		if e.answer == nil || !a.ThisUpdate.Before(e.answer.ThisUpdate) || e.answer.Status != Revoked && !now.Before(e.answer.until) {
 			e.answer = a
 		}
-		e.due = now.Add(min(c.o.Refresh, e.answer.until.Sub(now)))
+		wait := min(c.o.Refresh, e.answer.until.Sub(now))
+		if wait <= 0 { // an older answer than the one that says revoked
+			wait = negative
+		}
+		e.due = now.Add(wait)
 	}
 	for c.order.Len() > c.o.Capacity {
 		last := c.order.Back()

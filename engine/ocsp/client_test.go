@@ -153,9 +153,9 @@ func TestClientKnown(t *testing.T) {
 		if got := word(g.deny.Known(g.path)); !strings.HasPrefix(got, "revoked") {
 			g.Error(got)
 		}
-		g.sleep(2 * time.Hour) // past nextUpdate it tells nothing
-		if err := g.deny.Known(g.path); err != nil {
-			g.Error(err)
+		g.sleep(2 * time.Hour) // past nextUpdate nobody has said anything else
+		if got := word(g.deny.Known(g.path)); !strings.HasPrefix(got, "revoked") {
+			g.Error(got)
 		}
 	})
 }
@@ -403,5 +403,35 @@ func TestClientClose(t *testing.T) {
 		if got := word(g.deny.Check(g.Context(), g.path)); got != "undetermined: the broker stops" {
 			g.Error(got)
 		}
+	})
+}
+
+// Who is known to be revoked does not come in when the answer ends and the
+// responder has been silenced; a newer answer lets him in again.
+func TestRevokedStaysRevoked(t *testing.T) {
+	guard(t, ClientOptions{Refresh: 15 * time.Minute}, func(g *gate) {
+		check := func(want string) {
+			g.Helper()
+			for _, k := range []*Checker{g.deny, g.allow} {
+				if got := word(k.Check(g.Context(), g.path)); !strings.HasPrefix(got, want) {
+					g.Errorf("%s, want %s", got, want)
+				}
+			}
+			if got := word(g.allow.Known(g.path)); !strings.HasPrefix(got, want) {
+				g.Errorf("known: %s, want %s", got, want)
+			}
+		}
+		g.responder.set(g.revoked())
+		check("revoked")
+		g.responder.says(nil, errors.New("connection refused"))
+		g.sleep(2 * time.Hour) // past nextUpdate
+		check("revoked")
+		older := time.Now().Add(-3 * time.Hour)
+		g.responder.set(g.answer(func(r *ocsp.Response) { r.ThisUpdate, r.NextUpdate = older, time.Now().Add(time.Hour) }))
+		g.sleep(time.Minute)
+		check("revoked") // by an answer that is newer than the one replayed
+		g.responder.set(g.answer(func(*ocsp.Response) {}))
+		g.sleep(time.Minute)
+		check("<nil>")
 	})
 }
