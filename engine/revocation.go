@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -26,9 +27,17 @@ type revocation struct {
 	staplers map[string]*ocsp.Stapler // by listener
 
 	// The checkers of the configuration in use, and of one that is prepared.
-	inUse, fresh []*crl.Checker
+	inUse, fresh []checker
 
-	admittedBefore uint64 // FailOpen of the checkers that were in use before
+	admittedBefore uint64 // by the checkers that were in use before
+
+	unwell map[string]map[string]crl.State // lists with an alarm, by source and ID; belongs to listChanged
+}
+
+// checker is what is left to do with one that judges a listener's clients.
+type checker struct {
+	failOpen func() uint64 // clients admitted although nothing could be learned
+	close    func()
 }
 
 // AlarmCRL is the name of alarms about revocation lists; their objects are the
@@ -42,7 +51,7 @@ const maxAnswer = 64 << 10
 // newRevocation asks nobody yet. changed is called when a list revokes more
 // than it did.
 func newRevocation(c config.CRLCache, log *slog.Logger, alarms *alarm.Registry, changed func()) *revocation {
-	r := &revocation{log: log, alarms: alarms, staplers: make(map[string]*ocsp.Stapler)}
+	r := &revocation{log: log, alarms: alarms, staplers: make(map[string]*ocsp.Stapler), unwell: make(map[string]map[string]crl.State)}
 	r.lists = crl.NewCache(crl.Options{
 		Capacity: c.Capacity, RefreshInterval: c.RefreshInterval, HTTPTimeout: c.HTTPTimeout,
 		MaxSize: int64(c.MaxSize), AllowedHosts: c.AllowedHosts,
@@ -53,17 +62,43 @@ func newRevocation(c config.CRLCache, log *slog.Logger, alarms *alarm.Registry, 
 	return r
 }
 
-// listChanged keeps the alarms about revocation lists (U-37).
+// listChanged keeps the alarms about revocation lists (U-37). A source may have
+// several lists: its alarm is about the one that is worst, and ends when all are
+// well. It is called for one list at a time.
 func (r *revocation) listChanged(s crl.State) {
+	ill := r.unwell[s.Source]
 	switch s.Health {
-	case crl.Missing, crl.Stale:
-		r.alarms.Raise(AlarmCRL, s.Source, alarm.Critical, s.String())
-	case crl.Expiring, crl.Unreachable:
-		r.alarms.Raise(AlarmCRL, s.Source, alarm.Warning, s.String())
+	case crl.Missing, crl.Stale, crl.Expiring, crl.Unreachable:
+		if ill == nil {
+			ill = make(map[string]crl.State)
+			r.unwell[s.Source] = ill
+		}
+		ill[s.ID] = s
 	case crl.Current, crl.Gone:
-		r.alarms.Clear(AlarmCRL, s.Source)
+		delete(ill, s.ID)
 		r.log.Info(s.String())
 	}
+	if len(ill) == 0 {
+		delete(r.unwell, s.Source)
+		r.alarms.Clear(AlarmCRL, s.Source)
+		return
+	}
+	worst := slices.MinFunc(slices.Collect(maps.Values(ill)), func(a, b crl.State) int {
+		return cmp.Or(cmp.Compare(illness(a), illness(b)), cmp.Compare(a.ID, b.ID))
+	})
+	level := alarm.Warning
+	if illness(worst) == 0 {
+		level = alarm.Critical
+	}
+	r.alarms.Raise(AlarmCRL, worst.Source, level, worst.String())
+}
+
+// illness orders the healths that have an alarm, from the worst.
+func illness(s crl.State) int {
+	if s.Health == crl.Missing || s.Health == crl.Stale {
+		return 0
+	}
+	return 1
 }
 
 // checker is who judges the clients of a listener with this section, or nil.
@@ -78,11 +113,15 @@ func (r *revocation) checker(t config.TLS) (cert.Revocation, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.fresh = append(r.fresh, k)
+		r.fresh = append(r.fresh, checker{func() uint64 { return k.Stats().FailOpen }, k.Close})
 		all = append(all, k)
 	}
 	if t.OCSPCheck {
-		all = append(all, r.asker.Checker(t.CRLUnavailable == config.Allow))
+		// A silent responder must not let in whom a stale list keeps out: where
+		// there are lists, whether nothing could be learned is for them to say.
+		k := r.asker.Checker(t.CRLUnavailable == config.Allow && !t.CRLCheck)
+		r.fresh = append(r.fresh, checker{k.Allowed, func() {}})
+		all = append(all, k)
 	}
 	switch len(all) {
 	case 0:
@@ -101,8 +140,8 @@ func (r *revocation) settle(applied bool) {
 	}
 	r.fresh = nil
 	for _, k := range gone {
-		k.Close()
-		r.admittedBefore += k.Stats().FailOpen
+		k.close()
+		r.admittedBefore += k.failOpen()
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/wicketmq/wicket/engine/cert"
 	"github.com/wicketmq/wicket/engine/config"
 	"github.com/wicketmq/wicket/engine/control"
-	"github.com/wicketmq/wicket/engine/crl"
 	"github.com/wicketmq/wicket/engine/metric"
 	"github.com/wicketmq/wicket/engine/ocsp"
 	"github.com/wicketmq/wicket/engine/wasm"
@@ -25,8 +24,8 @@ type view struct {
 	cfg      *config.Config
 	plugins  plugins
 	staplers []*ocsp.Stapler // by listener
-	checkers []*crl.Checker
-	admitted uint64 // FailOpen of the checkers before these
+	checkers []checker
+	admitted uint64 // by the checkers before these
 }
 
 // publish shows what is in use now; e.change is held, or nobody looks yet.
@@ -212,7 +211,7 @@ func (e *Engine) Snapshot() metric.Snapshot {
 		FailOpen: v.admitted, AlarmsTotal: e.alarms.Total(),
 	}
 	for _, c := range v.checkers {
-		out.FailOpen += c.Stats().FailOpen
+		out.FailOpen += c.failOpen()
 	}
 	return out
 }

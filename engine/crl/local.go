@@ -31,11 +31,14 @@ type localSource struct {
 	files map[string]*localFile
 	err   error // of the last look at the path itself
 
-	told map[string]Health // by name of the list; this and gone belong to Cache.telling
+	told map[localName]State // this and gone belong to Cache.telling
 	gone bool
 
 	byIssuer atomic.Pointer[map[string][]*localList]
 }
+
+// localName names a list of a local source.
+type localName struct{ file, id string }
 
 // localFile is what a file held when it last could be read.
 type localFile struct {

@@ -60,7 +60,7 @@ func (e *entry) stop() {
 func (e *entry) state(now time.Time) State {
 	s := State{
 		Source: e.key.url, Issuer: cert.Subject(e.issuer.RawSubject), Health: e.health,
-		FetchedAt: e.fetched, NextFetch: e.next,
+		FetchedAt: e.fetched, NextFetch: e.next, ID: string(e.key.issuer[:]),
 	}
 	if e.lastErr != nil {
 		s.LastError = e.lastErr.Error()

@@ -37,6 +37,10 @@ type State struct {
 	FetchedAt  time.Time `json:"fetched_at,omitzero"` // last success, also if nothing had changed
 	NextFetch  time.Time `json:"next_fetch,omitzero"`
 	LastError  string    `json:"last_error,omitempty"`
+
+	// ID tells lists of one source apart: it may hold those of several
+	// issuers, of several keys of one, or for several distribution points.
+	ID string `json:"-"`
 }
 
 // String is a sentence for logs and alarms, with the remedy.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -14,7 +13,7 @@ func (c *Cache) open(path string) (*localSource, error) {
 	c.mu.Lock()
 	s := c.locals[path]
 	if s == nil {
-		s = &localSource{path: path, maxSize: c.options.MaxSize, files: make(map[string]*localFile), told: make(map[string]Health)}
+		s = &localSource{path: path, maxSize: c.options.MaxSize, files: make(map[string]*localFile), told: make(map[localName]State)}
 		s.byIssuer.Store(&map[string][]*localList{})
 		c.locals[path] = s
 	}
@@ -107,20 +106,19 @@ func (c *Cache) tellLocal(s *localSource, last bool) {
 	if !s.gone {
 		states = s.states(time.Now())
 	}
-	seen := make(map[string]bool)
+	seen := make(map[localName]bool)
 	for _, state := range states {
-		name := state.Source + "\x00" + state.Issuer
+		name := localName{state.Source, state.ID}
 		seen[name] = true
-		if s.told[name] != state.Health {
-			s.told[name] = state.Health
+		if s.told[name].Health != state.Health {
+			s.told[name] = state
 			c.options.OnState(state)
 		}
 	}
-	for name := range s.told {
+	for name, state := range s.told {
 		if !seen[name] {
 			delete(s.told, name)
-			source, issuer, _ := strings.Cut(name, "\x00")
-			c.options.OnState(State{Source: source, Local: true, Issuer: issuer, Health: Gone})
+			c.options.OnState(State{Source: state.Source, Local: true, Issuer: state.Issuer, Health: Gone, ID: state.ID})
 		}
 	}
 }
@@ -142,7 +140,7 @@ func (s *localSource) states(now time.Time) []State {
 	for _, lists := range *s.byIssuer.Load() {
 		for _, l := range lists {
 			f := s.files[l.path]
-			state := State{Source: l.path, Local: true, FetchedAt: f.at}
+			state := State{Source: l.path, Local: true, FetchedAt: f.at, ID: l.list.slot()}
 			failed := cmp.Or(f.err, s.err)
 			state.describe(l.list)
 			state.Health = healthOf(l.list, failed != nil, true, now)
