@@ -88,7 +88,7 @@ func (e exposition) certificates(served []control.Certificate) {
 }
 
 func (e exposition) revocation(s *Snapshot) {
-	for _, c := range s.CRLs {
+	for _, c := range bySource(s.CRLs) {
 		source := labels{"source": c.Source}
 		e.gauge("crl_usable", "Whether the revocation list is in force and not out of date.", truth(c.Usable()), source)
 		e.gauge("crl_entries", "Certificates that the list revokes.", float64(c.Entries), source)

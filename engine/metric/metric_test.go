@@ -112,7 +112,7 @@ func TestEmpty(t *testing.T) {
 // all the same.
 func TestOneBadFigureHidesNoOther(t *testing.T) {
 	s := full()
-	s.CRLs = append(s.CRLs, s.CRLs[0])
+	s.Staples = append(s.Staples, s.Staples[0])
 	if text := scrape(t, s); !strings.Contains(text, "\nwicket_connections 3\n") {
 		t.Errorf("the others are gone:\n%s", text)
 	}
