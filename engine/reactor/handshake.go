@@ -114,6 +114,13 @@ func (c *conn) count(peer netip.AddrPort, err error) cert.Reason {
 const maxServerName = 255
 
 func (c *conn) logRefused(peer netip.AddrPort, reason cert.Reason, err error) {
+	level := slog.LevelInfo
+	if reason == cert.ReasonNotTLS && !isProxyHeader(err) { // scanners and misdirected clients (TLS-29)
+		level = slog.LevelDebug
+	}
+	if !c.loop.r.log.Enabled(context.Background(), level) {
+		return // before it takes the place of a line that is written
+	}
 	ok, skipped := c.ln.slow.allow(time.Now())
 	if !ok {
 		return
@@ -127,10 +134,6 @@ func (c *conn) logRefused(peer netip.AddrPort, reason cert.Reason, err error) {
 	}
 	if skipped > 0 {
 		attrs = append(attrs, "lines_skipped", skipped)
-	}
-	level := slog.LevelInfo
-	if reason == cert.ReasonNotTLS && !isProxyHeader(err) { // scanners and misdirected clients (TLS-29)
-		level = slog.LevelDebug
 	}
 	c.loop.r.log.Log(context.Background(), level, "TLS handshake refused", attrs...)
 }
@@ -165,7 +168,7 @@ func (c *conn) readTLS() {
 			_, _ = c.gc.Discard(used)
 		}
 		if c.tls.HasOutput() {
-			c.soil() // the reply to a KeyUpdate, an alert
+			c.answered()
 		}
 		if err != nil {
 			c.endTLS(err)
@@ -174,6 +177,17 @@ func (c *conn) readTLS() {
 		if n == 0 || !c.feed(c.loop.plain[:n]) {
 			return
 		}
+	}
+}
+
+// answered has sent what reading has caused: the reply to a KeyUpdate, an
+// alert. A peer that goes on asking and reads none of it is a slow reader like
+// any other, also in the middle of a packet, when the client is not asked.
+func (c *conn) answered() {
+	c.soil()
+	c.client.Feed(nil)
+	if c.stage == connecting && c.gc.OutboundBuffered() > floodLimit {
+		c.Close("flood of key updates")
 	}
 }
 

@@ -1,6 +1,8 @@
 package reactor
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 )
@@ -36,4 +38,25 @@ func TestThrottle(t *testing.T) {
 			t.Errorf("step %d: %d lines that tell of %d others, want %d and %d", i, lines, skipped, step.lines, step.skipped)
 		}
 	}
+}
+
+// TLS-29, TLS-33: scanners, whom nobody is told of, do not take the lines of
+// clients that were refused.
+func TestScannersHideNobody(t *testing.T) {
+	var log lines
+	w := newWorld(t, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	for range 2 * burst {
+		c := w.raw(1)
+		_, _ = c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
+		if err := closedByServer(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Contains(log.String(), "not_tls") {
+		t.Error("a scanner is logged at this level")
+	}
+	c := w.raw(1)
+	_, _ = c.Write([]byte("\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00"))
+	_ = closedByServer(c)
+	eventually(t, "the line about a refused handshake", func() bool { return strings.Contains(log.String(), "TLS handshake refused") })
 }

@@ -69,10 +69,12 @@ func newGatedWorld(t testing.TB, policy auth.Options, change func(*Options)) *wo
 	if change != nil {
 		change(&o)
 	}
-	o.Broker = broker.New(broker.Options{
-		Gate: func() *auth.Gate { return gate }, Shards: o.Loops, Log: log,
-		OutboundHighWater: 64 << 20, OutboundMax: 128 << 20, // no test here wants QoS 0 dropped
-	})
+	if o.Broker == nil {
+		o.Broker = broker.New(broker.Options{
+			Gate: func() *auth.Gate { return gate }, Shards: o.Loops, Log: log,
+			OutboundHighWater: 64 << 20, OutboundMax: 128 << 20, // few tests here want QoS 0 dropped
+		})
+	}
 	w := &world{t: t, ca: dev.CA, tls: &tls.Config{InsecureSkipVerify: true}}
 	if w.r, err = Start(o); err != nil {
 		t.Fatal(err)
