@@ -35,6 +35,7 @@ var order = []string{
 	"engine/session",
 	"engine/wasm",
 	"engine/wasm/meter",
+	"engine/ban",
 	"engine/auth",
 	"engine/password",
 	"engine/password/users",

@@ -122,6 +122,15 @@ func (a *acl) match(k kind, name []byte) (found, permit bool) {
 	return false, false
 }
 
+// permits says whether the first rule that covers the access permits it.
+func (a *acl) permits(k kind, name []byte) bool {
+	if a == nil {
+		return false
+	}
+	_, permit := a.match(k, name)
+	return permit
+}
+
 // search looks up the prefixes of name, shortest first, and keeps the earliest
 // rule.
 func (a *acl) search(k kind, name []byte) (found, permit bool) {

@@ -20,7 +20,7 @@ type Outcome struct {
 	ReasonText string
 
 	// Decider says who decided, for logs and counters: the name of a decider,
-	// "anonymous" or "certificate" for the gate's own rules, or empty when
+	// "anonymous", "certificate" or "ban" for the gate's own rules, or empty when
 	// nobody in the chain had an opinion.
 	Decider string
 
@@ -33,6 +33,7 @@ type Outcome struct {
 const (
 	byAnonymous   = "anonymous"
 	byCertificate = "certificate"
+	byBan         = "ban"
 )
 
 const maxReasonText = 1024 // bytes
@@ -43,7 +44,8 @@ const maxReasonText = 1024 // bytes
 // before done is called. The broker has assigned a client id to a client
 // without one before it asks, since rules may hold ${clientid}.
 //
-// Deciders are asked in order and the first answer other than Next decides.
+// Who is banned is refused before anybody is asked, and when a decider gives the
+// client names that are banned. Deciders are asked in order and the first answer other than Next decides.
 // The names that a Next gives the client are those that the deciders after it
 // see, and what the session gets. When nobody has an opinion:
 //
@@ -65,7 +67,20 @@ func (g *Gate) Authenticate(req *Request, done func(Outcome)) {
 	g.asked.Add(1)
 	req.ConnectClientID, req.ConnectUsername = req.ClientID, req.Username
 	a := &admission{gate: g, req: req, shown: req, done: done}
+	if g.bans != nil && g.bans.Screen(req.ClientID, req.Username, req.Peer.Addr()) {
+		a.finish(banned())
+		return
+	}
 	a.ask(0)
+}
+
+// banned refuses a client that is on the list (spec BAN-01).
+func banned() Outcome { return Outcome{Reason: mqtt.Banned, Decider: byBan} }
+
+// renamed reports whether the client is banned under the names that it has now.
+func (a *admission) renamed() bool {
+	r, b := a.req, a.gate.bans
+	return b != nil && b.Banned(r.ClientID, r.Username, r.Peer.Addr())
 }
 
 // admission is a CONNECT on its way through the chain.
@@ -105,14 +120,23 @@ func (a *admission) settle(l *link, ans answer) bool {
 	case ans.fault != nil:
 		a.finish(Outcome{Reason: mqtt.ServerUnavailable, Decider: l.name, Err: ans.fault})
 	case ans.verdict.Decision == Next:
-		err := a.name(&ans.verdict)
-		if err == nil {
+		named, err := a.name(&ans.verdict)
+		switch {
+		case err != nil:
+			a.finish(faulty(l.name, err))
+		case named && a.renamed():
+			a.finish(banned())
+		default:
 			return false
 		}
-		a.finish(faulty(l.name, err))
 	case ans.verdict.Decision == Allow:
 		a.named.complete(&ans.verdict)
-		a.finish(a.gate.admit(a.req, &ans.verdict, l.name))
+		out := a.gate.admit(a.req, &ans.verdict, l.name)
+		if b := a.gate.bans; b != nil && out.Grant != nil && out.Grant.renames() &&
+			b.Banned(or(out.Grant.ClientID, a.req.ClientID), or(out.Grant.Username, a.req.Username), a.req.Peer.Addr()) {
+			out = banned()
+		}
+		a.finish(out)
 	default:
 		a.finish(refuse(&ans.verdict, l.name))
 	}

@@ -19,6 +19,8 @@ type Authorized struct {
 
 	access *Access
 	ttl    []time.Duration // per item; 0 = not to be remembered
+	given  []given         // rules that deciders have answered with
+	asked  int             // deciders of the chain before this one were asked
 	gate   *Gate
 	epoch  uint32
 }
@@ -31,7 +33,8 @@ type Authorized struct {
 // the filter inside of it.
 //
 // Deciders are asked in order, each for the items still open; the first answer
-// other than Next decides an item, and NoMatch what is left.
+// other than Next decides an item, and NoMatch what is left. A Next with Rules
+// decides by these, and the session remembers them: see [Verdict.Rules].
 func (g *Gate) Authorize(grant *Grant, acc *Access, done func(Authorized)) {
 	g.asked.Add(1)
 	q := &question{gate: g, done: done}
@@ -58,7 +61,11 @@ func (g *Gate) Authorize(grant *Grant, acc *Access, done func(Authorized)) {
 // on the session's loop. An answer from before [Grant.Forget], or from another
 // gate than the grant's, is dropped.
 func (g *Grant) Remember(a Authorized) {
-	if g == nil || g.shared || g.gate.cacheSize < 0 || a.gate != g.gate || a.epoch != g.epoch {
+	if g == nil || g.shared || a.gate != g.gate || a.epoch != g.epoch {
+		return
+	}
+	g.keep(&a)
+	if g.gate.cacheSize < 0 {
 		return
 	}
 	now := g.gate.clock()
@@ -104,16 +111,17 @@ func (q *question) ask(i int) {
 			continue
 		}
 		acc := q.remaining()
+		q.result.asked = i + 1
 		ans, ok := ask(l.name,
 			func(done func(Verdict)) { l.decider.Authorize(acc, done) },
 			func(ans answer) {
-				q.settle(l, ans)
+				q.settle(i, ans)
 				q.ask(i + 1)
 			})
 		if !ok {
 			return
 		}
-		q.settle(l, ans)
+		q.settle(i, ans)
 	}
 	for _, i := range q.open {
 		q.decide(i, q.gate.noMatch, 0)
@@ -138,10 +146,15 @@ func (q *question) remaining() *Access {
 
 // settle takes a decider's answer for the open items, and keeps open those it
 // has no opinion on.
-func (q *question) settle(l *link, ans answer) {
+func (q *question) settle(at int, ans answer) {
+	l := &q.gate.chain[at]
 	v, fault := ans.verdict, ans.fault
 	if fault == nil && len(v.Items) != 0 && len(v.Items) != len(q.open) {
 		fault = fmt.Errorf("decider %q gave %d decisions for %d items", l.name, len(v.Items), len(q.open))
+	}
+	var rules *given
+	if fault == nil && v.Decision == Next && len(v.Rules) != 0 {
+		rules, fault = q.give(at, &v)
 	}
 	if fault != nil {
 		v = Verdict{Decision: Deny, TTL: -1}
@@ -149,15 +162,21 @@ func (q *question) settle(l *link, ans answer) {
 	}
 	left := q.open[:0]
 	for n, i := range q.open {
-		d := v.Decision
-		if len(v.Items) != 0 {
+		d, ttl := v.Decision, v.TTL
+		switch {
+		case rules != nil:
+			d = rules.decide(q.result.access, i)
+			if rules.until != 0 { // the rules themselves are remembered
+				ttl = -1
+			}
+		case len(v.Items) != 0:
 			d = v.Items[n]
 		}
 		if d == Next {
 			left = append(left, i)
 			continue
 		}
-		q.decide(i, d, v.TTL)
+		q.decide(i, d, ttl)
 		q.result.Decider = l.name
 	}
 	q.open = left
@@ -167,6 +186,9 @@ func (q *question) settle(l *link, ans answer) {
 // for as long as the decider says, a denied one never longer than NegativeTTL.
 func (q *question) decide(i int, d Decision, ttl time.Duration) {
 	limit := q.gate.denyTTL
+	if q.gate.uncached(&q.result.access.Items[i]) {
+		ttl = -1
+	}
 	if d == Allow {
 		limit = maxTTL
 		ttl = or(ttl, q.gate.allowTTL)

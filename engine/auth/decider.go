@@ -126,6 +126,7 @@ type Access struct {
 	Attributes map[string]string
 	Listener   string
 	Peer       netip.AddrPort
+	CommonName string // as [Request.CommonName]; for the rules of an answer
 	Action     Action
 	Items      []Item
 }
@@ -158,8 +159,14 @@ type Verdict struct {
 
 	// The rest is read from an Allow of an Authenticate; of a Next of one,
 	// Attributes, Username and ClientID are.
-	Superuser      bool // asks no plugin and no rule; host deny rules still hold
-	Rules          []Rule
+	Superuser bool // asks no plugin and no rule; host deny rules still hold
+
+	// Rules are read from the Next of an Authorize as well: they decide the
+	// items that were asked about, and answer for TTL without another
+	// question. Default is what none of them matches; Next goes on with the
+	// chain.
+	Rules []Rule
+
 	Default        Decision      // when no rule matches: Deny, Allow, or Next = ask the chain
 	TTL            time.Duration // how long an Authorize answer may be cached; 0 = host default, <0 = not at all
 	ExpireAt       time.Time     // disconnect then; zero = never

@@ -13,6 +13,7 @@ package auth
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -68,10 +69,31 @@ type Options struct {
 	CacheTTL    time.Duration
 	NegativeTTL time.Duration
 
+	// CacheExcludes are filters; what is decided about a topic, or a
+	// subscription, that one of them covers is not remembered.
+	CacheExcludes []string
+
+	// DenyDisconnects says that a client that is denied an access is
+	// disconnected (spec AUTHZ-03).
+	DenyDisconnects bool
+
+	// Bans may keep clients out before any decider is asked; nil bans nobody.
+	Bans Bans
+
 	// Clock is the time of expiry and of the cache; nil means time.Now. It is
 	// called from any goroutine, and by Check for sessions that expire or
 	// whose decisions are cached: one that steps by 100 ms is good enough.
 	Clock func() time.Time
+}
+
+// Bans says who may not come in, whoever would vouch for them. Its methods are
+// called on any goroutine.
+type Bans interface {
+	// Screen reports whether a CONNECT with these names from this address is
+	// refused. It is called once for each.
+	Screen(clientID, username string, peer netip.Addr) bool
+	// Banned is the same for names that a decider has given the client.
+	Banned(clientID, username string, peer netip.Addr) bool
 }
 
 // Gate is the configured chain: it admits clients ([Gate.Authenticate]) and
@@ -80,15 +102,19 @@ type Options struct {
 // [Gate.Adopt].
 type Gate struct {
 	chain     []link
+	first     int  // the first decider of the chain that hears Authorization
 	asks      bool // some decider hears Authorization
 	anonymous Anonymous
 	noMatch   Decision
 	rules     []Rule
 	host      *acl // the compiled rules, when they are the same for everybody
+	ejects    bool // DenyDisconnects
 	personal  bool // the rules hold placeholders: compile them per session
 	cacheSize int
+	excludes  []string
 	allowTTL  time.Duration
 	denyTTL   time.Duration
+	bans      Bans
 	clock     func() time.Time
 	plain     map[plainKey]*Grant
 
@@ -102,6 +128,10 @@ func (g *Gate) Questions() (asked, answered uint64) {
 	answered = g.answered.Load()
 	return g.asked.Load(), answered
 }
+
+// DenyDisconnects says whether a client that is denied an access is
+// disconnected.
+func (g *Gate) DenyDisconnects() bool { return g.ejects }
 
 // link is a decider with its constant answers, asked for once.
 type link struct {
@@ -126,6 +156,9 @@ func NewGate(o Options) (*Gate, error) {
 		cacheSize: or(o.CacheSize, DefaultCacheSize),
 		allowTTL:  min(or(o.CacheTTL, DefaultCacheTTL), maxTTL),
 		denyTTL:   min(or(o.NegativeTTL, DefaultNegativeTTL), maxTTL),
+		excludes:  slices.Clone(o.CacheExcludes),
+		ejects:    o.DenyDisconnects,
+		bans:      o.Bans,
 		clock:     o.Clock,
 	}
 	if o.NoMatch == Allow {
@@ -133,6 +166,11 @@ func NewGate(o Options) (*Gate, error) {
 	}
 	if g.clock == nil {
 		g.clock = time.Now
+	}
+	for _, f := range o.CacheExcludes {
+		if err := checkFilter(f); err != nil {
+			return nil, fmt.Errorf("cache excludes: %w", err)
+		}
 	}
 	if err := g.link(o.Chain); err != nil {
 		return nil, err
@@ -157,7 +195,9 @@ func (g *Gate) link(chain []Decider) error {
 		l := link{decider: d, name: d.Name()}
 		l.hears[Authentication] = d.Hears(Authentication)
 		l.hears[Authorization] = d.Hears(Authorization)
-		g.asks = g.asks || l.hears[Authorization]
+		if l.hears[Authorization] && !g.asks {
+			g.first, g.asks = i, true
+		}
 		g.chain = append(g.chain, l)
 	}
 	return nil

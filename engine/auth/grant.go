@@ -43,12 +43,16 @@ type Grant struct {
 	host    *acl // host rules; nil when there are none
 	acl     *acl // the session's rules; nil when there are none
 	cache   *cache
-	expires int64  // ExpireAt in Unix milliseconds; 0 = never
-	epoch   uint32 // counts Forget
+	given   []given // rules of earlier answers, by their deciders' place in the chain
+	expires int64   // ExpireAt in Unix milliseconds; 0 = never
+	epoch   uint32  // counts Forget
 	def     Decision
 	rest    Answer // what def comes to at this gate
 	shared  bool
 }
+
+// renames says whether the session has other names than the CONNECT.
+func (g *Grant) renames() bool { return g.Username != "" || g.ClientID != "" }
 
 // Identity is what the placeholders in rules stand for. An empty field is a
 // missing value.
@@ -65,7 +69,8 @@ type Identity struct {
 // caller goes to [Gate.Authorize]. retain is ignored for Subscribe.
 //
 // The order: host rules, superuser, the session's rules in order, the rules'
-// default, and where that says so the decision cache, then Ask. A grant that
+// default, and where that says so the rules that a decider has answered with
+// before, the decision cache, then Ask. A grant that
 // has expired, and a nil one, deny everything (spec AUTHZ-08).
 func (g *Grant) Check(action Action, text []byte, qos byte, retain bool) Answer {
 	if g == nil || g.expired() {
@@ -92,6 +97,11 @@ func (g *Grant) Check(action Action, text []byte, qos byte, retain bool) Answer 
 			return answerOf(permit)
 		}
 	}
+	if g.rest == Ask && g.given != nil {
+		if answer := g.lookupGiven(kind, name); answer != Ask {
+			return answer
+		}
+	}
 	if g.rest == Ask && g.cache != nil {
 		return g.cache.lookup(kind, text, g.gate.clock)
 	}
@@ -113,20 +123,26 @@ func (g *Grant) MayReceive(name []byte, qos byte) bool {
 			return false
 		}
 	}
-	if g.acl != nil && g.acl.forbids && !g.Superuser {
-		if found, permit := g.acl.match(kind, name); found && !permit {
-			return false
+	if g.Superuser {
+		return true
+	}
+	if g.acl != nil && g.acl.forbids {
+		if found, permit := g.acl.match(kind, name); found {
+			return permit
 		}
 	}
-	return true
+	return g.given == nil || !g.givenForbids(kind, name) || g.acl.permits(kind, name)
 }
 
-// Forget drops the cached decisions, and those of questions under way.
+// Forget drops the cached decisions, and those of questions under way. Rules
+// that a decider has answered with are asked for again; until then what they
+// forbid to receive stays forbidden.
 func (g *Grant) Forget() {
 	if g == nil || g.shared {
 		return
 	}
 	g.cache = nil
+	g.given = g.stale(func(r given) int { return r.at })
 	g.epoch++
 }
 
@@ -171,7 +187,7 @@ func (g *Gate) grant(req *Request, v *Verdict) (*Grant, error) {
 
 // Adopt returns the grant of a live session as it is under this gate, for a
 // reload: host rules and NoMatch are this gate's, cached decisions are
-// dropped, the session's own rules stay. It is called on the session's loop;
+// dropped as by [Grant.Forget], the session's own rules stay. It is called on the session's loop;
 // who is the session as it is known now (its attributes are the grant's). When
 // the host rules cannot be compiled for it, the grant denies everything.
 func (g *Gate) Adopt(old *Grant, who Identity) *Grant {
@@ -189,6 +205,9 @@ func (g *Gate) Adopt(old *Grant, who Identity) *Grant {
 		acl:            old.acl,
 		expires:        old.expires,
 		def:            old.def,
+	}
+	if g.asks {
+		s.given = old.stale(func(given) int { return -1 })
 	}
 	if s.def == open && !(len(g.chain) == 0 && g.anonymous != AnonymousDeny) {
 		s.def = Next
@@ -264,7 +283,7 @@ func (g *Gate) plainGrants() map[plainKey]*Grant {
 
 // plainAs says whether s differs from the shared grant p in nothing.
 func (s *Grant) plainAs(p *Grant) bool {
-	return s.Username == "" && s.ClientID == "" && s.expires == 0 && s.acl == nil &&
+	return s.Username == "" && s.ClientID == "" && s.expires == 0 && s.acl == nil && s.given == nil &&
 		len(s.Attributes) == 0 && s.Limits == Limits{} && len(s.UserProperties) == 0 &&
 		s.host == p.host
 }

@@ -17,18 +17,19 @@ type names struct {
 
 // name takes over what a Next says of the client (spec MAP-09). The request is
 // copied before it changes: the broker reads the one it has given meanwhile,
-// and attributes that a decider has seen stay as they are.
-func (a *admission) name(v *Verdict) error {
+// and attributes that a decider has seen stay as they are. named says that the
+// client has another name now.
+func (a *admission) name(v *Verdict) (named bool, err error) {
 	if v.Username == "" && v.ClientID == "" && len(v.Attributes) == 0 {
-		return nil
+		return false, nil
 	}
 	if err := v.checkNames(); err != nil {
-		return err
+		return false, err
 	}
 	n := &a.named
 	n.username, n.clientID = or(v.Username, n.username), or(v.ClientID, n.clientID)
 	if n.attributes = merge(n.attributes, v.Attributes); len(n.attributes) > maxAttributes {
-		return fmt.Errorf("%d attributes with those of the deciders before: at most %d", len(n.attributes), maxAttributes)
+		return false, fmt.Errorf("%d attributes with those of the deciders before: at most %d", len(n.attributes), maxAttributes)
 	}
 	r := *a.req
 	r.ClientID = or(n.clientID, r.ClientID)
@@ -37,7 +38,7 @@ func (a *admission) name(v *Verdict) error {
 	}
 	r.Attributes = n.attributes
 	a.req = &r
-	return nil
+	return v.Username != "" || v.ClientID != "", nil
 }
 
 // complete adds to an Allow what it leaves open: names that it does not replace

@@ -61,6 +61,14 @@ func (sub *subscriber) adopt(g *auth.Gate) {
 	sub.grant, sub.gate = g.Adopt(sub.grant, who), g
 }
 
+// mayReceive says whether a message may go to the live session.
+func (sub *subscriber) mayReceive(g *auth.Gate, topic []byte, qos byte) bool {
+	if g != sub.gate {
+		sub.adopt(g)
+	}
+	return sub.grant.MayReceive(topic, qos)
+}
+
 // check answers an access of a live client.
 func (c *Client) check(a auth.Action, topic []byte, qos byte, retain bool) auth.Answer {
 	sub := c.sub
@@ -79,6 +87,9 @@ func (c *Client) access(a auth.Action, items ...auth.Item) *auth.Access {
 		Peer:     c.link.Peer(),
 		Action:   a,
 		Items:    items,
+	}
+	if c.sub.who != nil {
+		acc.CommonName = c.sub.who.commonName
 	}
 	if g := c.sub.grant; g != nil {
 		acc.Attributes = g.Attributes

@@ -292,6 +292,9 @@ func (k *connecting) attach(s *Shard, sub *subscriber, present bool) {
 	c.arm()
 	c.link.Resume()
 	sub.Resume()
+	if sub.Judged = false; present && !s.judgeResumed(sub) {
+		return
+	}
 	c.pump()
 }
 

@@ -102,10 +102,7 @@ func (s *Shard) deliver(h *hit, x *cast) {
 	sub, c := h.sub, h.sub.client
 	qos := min(h.qos, x.p.QoS) // [MQTT-3.8.4-8]
 	if c != nil {
-		if sub.gate != s.gate {
-			sub.adopt(s.gate)
-		}
-		if !sub.grant.MayReceive(x.p.Topic, qos) {
+		if !sub.mayReceive(s.gate, x.p.Topic, qos) {
 			s.tally.add(cDenied, 1)
 			return
 		}
@@ -114,7 +111,7 @@ func (s *Shard) deliver(h *hit, x *cast) {
 		s.deliverAcknowledged(h, x, qos)
 		return
 	}
-	if c == nil {
+	if c == nil || sub.Judged {
 		return
 	}
 	if c.link.Unsent() >= s.b.opt.OutboundHighWater {
@@ -131,7 +128,7 @@ func (s *Shard) deliverAcknowledged(h *hit, x *cast, qos byte) {
 		return
 	}
 	d := session.Delivery{Msg: s.message(x), IDs: h.ids(), QoS: qos, Retain: h.retain && x.p.Retain}
-	if c != nil && sub.CanSend(c.window) && c.link.Unsent() < s.b.opt.OutboundHighWater {
+	if c != nil && !sub.Judged && sub.CanSend(c.window) && c.link.Unsent() < s.b.opt.OutboundHighWater {
 		id := sub.Send(&s.pool, d)
 		if !c.send(h, x, qos, id) {
 			sub.Drop(&s.pool, id)
@@ -219,7 +216,7 @@ func (s *Shard) flushCount() {
 // pump sends what waits in the session as far as the window and the
 // connection allow.
 func (c *Client) pump() {
-	if c.state != live {
+	if c.state != live || c.sub.Judged {
 		return
 	}
 	s, sub := c.shard, c.sub
@@ -238,6 +235,9 @@ func (c *Client) pump() {
 	if expired > 0 {
 		s.tally.add(cExpired, int(expired))
 	}
+	if sub.Bereft && !sub.Waiting() && sub.Inflight() == 0 {
+		sub.Bereft = false
+	}
 	if c.replay != nil {
 		c.replay.run(c)
 	}
@@ -251,7 +251,10 @@ func (c *Client) retransmit(t *session.Transmit) {
 		c.ack(mqtt.TypePubrel, t.ID, mqtt.Success)
 		return
 	}
-	ok := c.sub.grant.MayReceive(t.Msg.Topic, t.QoS)
+	ok := c.sub.mayReceive(s.b.opt.Gate(), t.Msg.Topic, t.QoS) && c.sub.wants(t.Msg.Topic)
+	if !ok {
+		s.tally.add(cDenied, 1)
+	}
 	if ok {
 		t.Msg.Fill(&s.out, s.now())
 		ok = c.transmit(&s.out, t.IDs, t.QoS, t.Retain, t.Dup, t.ID)

@@ -41,7 +41,7 @@ func (c *Client) onPublish(flags byte, body []byte) error {
 	case auth.Ask:
 		c.askPublish(p)
 	default:
-		c.reject(p.QoS, p.PacketID, mqtt.NotAuthorized)
+		c.deny(p.QoS, p.PacketID)
 	}
 	return nil
 }
@@ -87,6 +87,16 @@ func (c *Client) reject(qos byte, id uint16, reason mqtt.Reason) {
 	}
 }
 
+// deny answers a PUBLISH that the client is not permitted (spec AUTHZ-03).
+func (c *Client) deny(qos byte, id uint16) {
+	if !c.sub.gate.DenyDisconnects() {
+		c.reject(qos, id, mqtt.NotAuthorized)
+		return
+	}
+	c.shard.tally.add(cDenied, 1)
+	c.disconnect(mqtt.NotAuthorized, "publish denied")
+}
+
 // askPublish lets the chain decide. The packet's bytes die with the window,
 // so it waits as a copy.
 func (c *Client) askPublish(p *mqtt.Publish) {
@@ -94,7 +104,7 @@ func (c *Client) askPublish(p *mqtt.Publish) {
 	item := auth.Item{Topic: string(p.Topic), QoS: p.QoS, Retain: p.Retain}
 	c.ask(c.access(auth.Publish, item), func(a *auth.Authorized) {
 		if !permits(a, 0) {
-			c.reject(m.QoS, id, mqtt.NotAuthorized)
+			c.deny(m.QoS, id)
 			return
 		}
 		p := &c.shard.in.publish

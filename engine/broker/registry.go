@@ -63,6 +63,26 @@ func (r *registry) find(id string) *subscriber {
 	return st.of[id]
 }
 
+// all lists the sessions of the moment, or the one of the id.
+func (r *registry) all(id string) []*subscriber {
+	if id != "" {
+		if sub := r.find(id); sub != nil {
+			return []*subscriber{sub}
+		}
+		return nil
+	}
+	var out []*subscriber
+	for i := range r.stripes {
+		st := &r.stripes[i]
+		st.mu.Lock()
+		for _, sub := range st.of {
+			out = append(out, sub)
+		}
+		st.mu.Unlock()
+	}
+	return out
+}
+
 // len counts the sessions.
 func (r *registry) len() int {
 	n := 0

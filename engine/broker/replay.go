@@ -103,7 +103,7 @@ func (c *Client) replayOne(x *replaying, m *session.Message) bool {
 		return false
 	}
 	qos := min(x.sub.QoS, m.QoS)
-	if !sub.grant.MayReceive(m.Topic, qos) {
+	if !sub.mayReceive(s.b.opt.Gate(), m.Topic, qos) {
 		s.tally.add(cDenied, 1)
 		return true
 	}

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/mqtt"
 	"github.com/wicketmq/wicket/engine/session"
@@ -100,6 +102,11 @@ func (j *subscribing) items() []auth.Item {
 // subscribe makes the subscriptions that are permitted, answers, and sends
 // the retained messages that match.
 func (c *Client) subscribe(j *subscribing) {
+	if c.sub.gate.DenyDisconnects() && slices.Contains(j.reasons, mqtt.NotAuthorized) {
+		c.shard.tally.add(cDenied, 1)
+		c.disconnect(mqtt.NotAuthorized, "subscribe denied")
+		return
+	}
 	for i := range j.wanted {
 		if j.reasons[i] < mqtt.UnspecifiedError {
 			j.reasons[i] = c.subscribeOne(&j.wanted[i], j.handling[i])

@@ -13,7 +13,7 @@ type will struct {
 	delay   uint32       // seconds after the loss [MQTT-3.1.3-9]
 	grant   *auth.Grant
 	gate    *auth.Gate
-	access  *auth.Access // nil while the grant alone decides
+	access  *auth.Access
 }
 
 // newWill copies a will from a CONNECT.
@@ -29,17 +29,26 @@ func newWill(w *mqtt.Will) *will {
 // sign notes on whose behalf the will would be published.
 func (w *will) sign(k *connecting) {
 	w.grant, w.gate = k.outcome.Grant, k.gate
-	if w.check() == auth.Ask {
-		w.access = &auth.Access{
-			ClientID:   k.req.ClientID,
-			Username:   k.req.Username,
-			Attributes: w.grant.Attributes,
-			Listener:   k.req.Listener,
-			Peer:       k.req.Peer,
-			Action:     auth.Publish,
-			Items:      []auth.Item{{Topic: string(w.publish.Topic), QoS: w.publish.QoS, Retain: w.publish.Retain}},
-		}
+	w.access = &auth.Access{
+		ClientID:   k.req.ClientID,
+		Username:   k.req.Username,
+		Attributes: w.grant.Attributes,
+		Listener:   k.req.Listener,
+		Peer:       k.req.Peer,
+		Action:     auth.Publish,
+		CommonName: k.req.CommonName(),
+		Items:      []auth.Item{{Topic: string(w.publish.Topic), QoS: w.publish.QoS, Retain: w.publish.Retain}},
 	}
+}
+
+// adopt brings the will under another gate: what counts is what is permitted
+// when it is sent.
+func (w *will) adopt(g *auth.Gate) {
+	if g == w.gate || w.grant == nil {
+		return
+	}
+	who := auth.Identity{ClientID: w.access.ClientID, Username: w.access.Username, CommonName: w.access.CommonName}
+	w.grant, w.gate = g.Adopt(w.grant, who), g
 }
 
 func (w *will) check() auth.Answer {
@@ -70,6 +79,7 @@ func (t *testament) open(s *Shard) {
 		t.decided(s)
 		return
 	}
+	t.will.adopt(s.b.opt.Gate())
 	switch t.will.check() {
 	case auth.Allowed:
 		t.publish(s)
@@ -81,10 +91,6 @@ func (t *testament) open(s *Shard) {
 }
 
 func (t *testament) ask(s *Shard) {
-	if t.will.access == nil { // the grant was sure when the client came
-		s.tally.add(cDenied, 1)
-		return
-	}
 	t.asked = true
 	t.will.gate.Authorize(t.will.grant, t.will.access, func(a auth.Authorized) {
 		t.result = a

@@ -24,6 +24,10 @@ type Session struct {
 	received *[]uint16 // sorted ids of QoS 2 messages without PUBREL yet; nil if there are none
 	Expiry   uint32    // seconds to live without a connection; NeverExpires
 	lastID   uint16    // the packet id given out last
+
+	// The broker's notes about the subscriptions; here they fill a gap.
+	Judged bool // whether they are still permitted is being asked: nothing goes out
+	Bereft bool // some were taken out, and messages that came by them may wait
 }
 
 // Idle reports whether no message is on its way to the client.
