@@ -11,10 +11,14 @@ import (
 )
 
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o certmap.wasm ./certmap
+//go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o http.wasm ./http
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o password.wasm ./password
 
 //go:embed certmap.wasm
 var certmap []byte
+
+//go:embed http.wasm
+var http []byte
 
 //go:embed password.wasm
 var password []byte
@@ -27,6 +31,7 @@ type builtin struct {
 
 var builtins = map[string]builtin{
 	"certmap":  {certmap, nil},
+	"http":     {http, []string{"http"}},
 	"password": {password, []string{"password"}},
 }
 

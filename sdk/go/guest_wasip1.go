@@ -255,12 +255,12 @@ func (w *worker) finish(v Verdict) {
 	if w.detached {
 		pending--
 	}
-	if !v.detail && !w.detached {
+	if v.d == nil && !w.detached {
 		w.code = int32(v.code)
 		return
 	}
 	output = output[:0]
-	if v.detail {
+	if v.d != nil {
 		output = v.d.Append(output)
 	}
 	w.code = wire.Pending

@@ -35,20 +35,3 @@ func AppendEscaped[T string | []byte](dst []byte, s T) []byte {
 	}
 	return dst
 }
-
-// AppendJSON appends a text as a JSON string with its quotes (RFC 8259 section
-// 7). The text must be UTF-8.
-func AppendJSON[T string | []byte](dst []byte, s T) []byte {
-	dst = append(dst, '"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c < ' ' || c == 0x7f:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return append(dst, '"')
-}

@@ -37,9 +37,19 @@ const (
 // Verdict is the answer of a handler. Its methods return a changed copy and
 // can be chained; the zero Verdict denies.
 type Verdict struct {
-	code   Code
-	detail bool // d says more than the code does
-	d      wire.Decision
+	code Code
+	d    *wire.Decision // nil when the code says it all; not changed once it is here
+}
+
+// with returns a copy whose details may be changed. A Verdict is small because
+// it is on the stack of every handler that waits.
+func (v Verdict) with() Verdict {
+	d := new(wire.Decision)
+	if v.d != nil {
+		*d = *v.d
+	}
+	v.d = d
+	return v
 }
 
 // Allow lets the client in, or permits the action. A client let in without
@@ -67,45 +77,55 @@ func Fail(err error) Verdict {
 func (v Verdict) Code() Code { return v.code }
 
 // Detail returns what the broker is told beside the code; for tests.
-func (v Verdict) Detail() wire.Decision { return v.d }
+func (v Verdict) Detail() wire.Decision {
+	if v.d == nil {
+		return wire.Decision{}
+	}
+	return *v.d
+}
 
 // Reason sets the reason code of a denial.
 func (v Verdict) Reason(r Reason) Verdict {
-	v.d.Reason, v.detail = uint32(r), true
+	v = v.with()
+	v.d.Reason = uint32(r)
 	return v
 }
 
 // Text sets the reason string that an MQTT 5.0 client is shown.
 func (v Verdict) Text(text string) Verdict {
-	v.d.ReasonText, v.detail = text, true
+	v = v.with()
+	v.d.ReasonText = text
 	return v
 }
 
 // Superuser lets the client do everything that no host rule denies.
 func (v Verdict) Superuser() Verdict {
-	v.d.Superuser, v.detail = true, true
+	v = v.with()
+	v.d.Superuser = true
 	return v
 }
 
 // Rule adds rules at the end. They are tried in order; the first that matches
 // decides, and Default when none does.
 func (v Verdict) Rule(rules ...Rule) Verdict {
+	v = v.with()
 	v.d.Rules = append(slices.Clip(v.d.Rules), rules...)
-	v.detail = true
 	return v
 }
 
 // Default sets what holds when no rule matches: CodeDeny unless said
 // otherwise; CodeNext asks the plugins each time.
 func (v Verdict) Default(c Code) Verdict {
-	v.d.Default, v.detail = uint32(c), true
+	v = v.with()
+	v.d.Default = uint32(c)
 	return v
 }
 
 // TTL sets for how many milliseconds the answer to an Access may be cached; a
 // negative number forbids it, zero leaves it to the broker.
 func (v Verdict) TTL(milliseconds int64) Verdict {
-	v.d.TTL, v.detail = milliseconds, true
+	v = v.with()
+	v.d.TTL = milliseconds
 	return v
 }
 
@@ -115,34 +135,37 @@ func (v Verdict) TTL(milliseconds int64) Verdict {
 // Times are plain numbers here because package time makes every module an
 // eighth larger.
 func (v Verdict) ExpireAt(unix int64) Verdict {
-	v.d.ExpireAt, v.detail = uint64(max(unix, 1)), true
+	v = v.with()
+	v.d.ExpireAt = uint64(max(unix, 1))
 	return v
 }
 
 // Attribute adds an attribute of the client: rules may use it as
 // ${client_attrs.KEY}, and an Access carries it.
 func (v Verdict) Attribute(key, value string) Verdict {
+	v = v.with()
 	v.d.Attributes = append(slices.Clip(v.d.Attributes), Property{Key: key, Value: value})
-	v.detail = true
 	return v
 }
 
 // Username replaces the client's user name.
 func (v Verdict) Username(name string) Verdict {
-	v.d.Username, v.detail = name, true
+	v = v.with()
+	v.d.Username = name
 	return v
 }
 
 // ClientID assigns the client id.
 func (v Verdict) ClientID(id string) Verdict {
-	v.d.ClientID, v.detail = id, true
+	v = v.with()
+	v.d.ClientID = id
 	return v
 }
 
 // UserProperty adds a user property to the CONNACK.
 func (v Verdict) UserProperty(key, value string) Verdict {
+	v = v.with()
 	v.d.UserProperties = append(slices.Clip(v.d.UserProperties), Property{Key: key, Value: value})
-	v.detail = true
 	return v
 }
 
@@ -151,20 +174,22 @@ type Limits = wire.Limits
 
 // Limits sets caps of the session.
 func (v Verdict) Limits(l Limits) Verdict {
-	v.d.Limits, v.detail = &l, true
+	v = v.with()
+	v.d.Limits = &l
 	return v
 }
 
 // Mountpoint sets the prefix that stands before every topic of the client.
 func (v Verdict) Mountpoint(prefix string) Verdict {
-	v.d.Mountpoint, v.detail = prefix, true
+	v = v.with()
+	v.d.Mountpoint = prefix
 	return v
 }
 
 // PerTopic answers each topic of an Access by itself: f is called for every
 // one of them in order.
 func PerTopic(a *Access, f func(*Topic) Code) Verdict {
-	v := Verdict{code: CodeAllow, detail: true}
+	v := Allow().with()
 	v.d.Codes = make([]uint32, len(a.Topics))
 	for i := range a.Topics {
 		v.d.Codes[i] = uint32(f(&a.Topics[i]))

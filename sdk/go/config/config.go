@@ -18,6 +18,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"github.com/wicketmq/wicket/sdk/go/json"
 )
 
 // Object is one block of settings. Its methods return ok when the key is there
@@ -31,73 +33,65 @@ type Object struct {
 
 type entry struct {
 	key   string
-	value any // nil, bool, number, string, []any or *Object
+	value json.Value
+	inner *Object // of a value that is an object
 	known bool
 }
 
-// number is a JSON number as written.
-type number string
-
 // Read parses the config of a LoadInfo. The zero text is an empty object.
 func Read(text string) (*Object, error) {
-	o, faults := &Object{}, &[]string{}
+	var v json.Value
 	if text != "" {
-		p := parser{text: text}
-		v := p.document()
-		if p.err != nil {
-			return nil, p.err
-		}
-		var ok bool
-		if o, ok = v.(*Object); !ok && v != nil {
-			return nil, errors.New("the plugin's config is " + kind(v) + ", not keys with values")
-		}
-		if v == nil {
-			o = &Object{}
+		var err error
+		if v, err = json.Parse(text); err != nil {
+			return nil, errors.New("the plugin's config is no JSON: " + err.Error())
 		}
 	}
-	o.adopt("", faults)
-	return o, nil
-}
-
-// adopt tells the object and those inside of it where they are.
-func (o *Object) adopt(path string, faults *[]string) {
-	o.path, o.faults = path, faults
-	for i := range o.entries {
-		if inner, ok := o.entries[i].value.(*Object); ok {
-			inner.adopt(path+o.entries[i].key+".", faults)
-		}
+	if v.Present() && v.Kind() != json.Object {
+		return nil, errors.New("the plugin's config is " + kind(v) + ", not keys with values")
 	}
+	return object(v, "", &[]string{}), nil
 }
 
-// get returns the value of a key that the plugin knows.
-func (o *Object) get(key string) any {
+// object makes the block of settings at a path.
+func object(v json.Value, path string, faults *[]string) *Object {
+	o := &Object{path: path, faults: faults}
+	for _, m := range v.Members() {
+		e := entry{key: m.Key, value: m.Value}
+		if m.Value.Kind() == json.Object {
+			e.inner = object(m.Value, path+m.Key+".", faults)
+		}
+		o.entries = append(o.entries, e)
+	}
+	return o
+}
+
+// get returns the entry of a key that the plugin knows.
+func (o *Object) get(key string) *entry {
 	for i := range o.entries {
 		if o.entries[i].key == key {
 			o.entries[i].known = true
-			return o.entries[i].value
+			return &o.entries[i]
 		}
 	}
 	o.entries = append(o.entries, entry{key: key, known: true}) // for Err to list
-	return nil
+	return &o.entries[len(o.entries)-1]
 }
 
-// as returns the value of a key if it is a T, which a message calls want.
-func as[T any](o *Object, key, want string) (v T, ok bool) {
-	any := o.get(key)
-	if any == nil {
-		return v, false
+// is returns the value of a key if it is of a kind, which a message calls want.
+func (o *Object) is(key string, k json.Kind, want string) (v json.Value, ok bool) {
+	v = o.get(key).value
+	if v.Present() && v.Kind() != k {
+		o.Fault(key, "want "+want+", not "+kind(v))
 	}
-	if v, ok = any.(T); !ok {
-		o.Fault(key, "want "+want+", not "+kind(any))
-	}
-	return v, ok
+	return v, v.Kind() == k
 }
 
 // Has reports whether the key is there. Another method reads it.
 func (o *Object) Has(key string) bool {
 	for i := range o.entries {
 		if o.entries[i].key == key {
-			return o.entries[i].value != nil
+			return o.entries[i].value.Present()
 		}
 	}
 	return false
@@ -107,7 +101,7 @@ func (o *Object) Has(key string) bool {
 func (o *Object) Keys() []string {
 	var keys []string
 	for i := range o.entries {
-		if o.entries[i].value != nil {
+		if o.entries[i].value.Present() {
 			keys = append(keys, o.entries[i].key)
 		}
 	}
@@ -115,30 +109,36 @@ func (o *Object) Keys() []string {
 }
 
 // Text returns a value that is text.
-func (o *Object) Text(key string) (string, bool) { return as[string](o, key, "text") }
+func (o *Object) Text(key string) (string, bool) {
+	v, _ := o.is(key, json.String, "text")
+	return v.Text()
+}
 
 // Bool returns a value that is true or false.
-func (o *Object) Bool(key string) (value, ok bool) { return as[bool](o, key, "true or false") }
+func (o *Object) Bool(key string) (value, ok bool) {
+	v, _ := o.is(key, json.Bool, "true or false")
+	return v.Bool()
+}
 
 // Int returns a value that is a whole number.
 func (o *Object) Int(key string) (int64, bool) {
-	n, ok := as[number](o, key, "a whole number")
+	v, ok := o.is(key, json.Number, "a whole number")
 	if !ok {
 		return 0, false
 	}
-	v, err := strconv.ParseInt(string(n), 10, 64)
-	if err != nil {
-		o.Fault(key, "want a whole number, not "+string(n))
+	n, ok := v.Int()
+	if !ok {
+		o.Fault(key, "want a whole number, not "+v.Literal())
 	}
-	return v, err == nil
+	return n, ok
 }
 
 // Texts returns a value that is a list of texts.
 func (o *Object) Texts(key string) ([]string, bool) {
-	list, ok := as[[]any](o, key, "a list of texts")
-	texts := make([]string, 0, len(list))
-	for i, v := range list {
-		text, is := v.(string)
+	list, ok := o.is(key, json.Array, "a list of texts")
+	texts := make([]string, 0, len(list.List()))
+	for i, v := range list.List() {
+		text, is := v.Text()
 		if !is {
 			o.Fault(key+"["+strconv.Itoa(i)+"]", "want text, not "+kind(v))
 			ok = false
@@ -150,7 +150,16 @@ func (o *Object) Texts(key string) ([]string, bool) {
 
 // Object returns a value that is a block of settings itself.
 func (o *Object) Object(key string) (*Object, bool) {
-	return as[*Object](o, key, "keys with values")
+	_, ok := o.is(key, json.Object, "keys with values")
+	return o.get(key).inner, ok
+}
+
+// Value returns a value of any kind as it is; whatever is inside of it counts
+// as known.
+func (o *Object) Value(key string) json.Value {
+	e := o.get(key)
+	e.inner = nil
+	return e.value
 }
 
 // Fault adds something that is wrong with a key, or with the block when key is
@@ -194,25 +203,19 @@ func (o *Object) strangers() {
 			o.Fault(e.key, "no such key; there are "+strings.Join(known, ", "))
 			continue
 		}
-		if inner, ok := e.value.(*Object); ok {
-			inner.strangers()
+		if e.inner != nil {
+			e.inner.strangers()
 		}
 	}
 }
 
-// kind names a value for an error.
-func kind(v any) string {
-	switch v.(type) {
-	case bool:
-		return "true or false"
-	case number:
-		return "a number"
-	case string:
-		return "text"
-	case []any:
-		return "a list"
-	case *Object:
+// kind names a value for an error, in the words of a configuration.
+func kind(v json.Value) string {
+	switch v.Kind() {
+	case json.Object:
 		return "keys with values"
+	case json.Null:
+		return "nothing"
 	}
-	return "nothing"
+	return v.Kind().String()
 }

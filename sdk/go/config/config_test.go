@@ -1,11 +1,9 @@
 package config
 
 import (
-	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 func read(t *testing.T, text string) *Object {
@@ -114,56 +112,4 @@ func TestMalformed(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-}
-
-// FuzzParse: what encoding/json can read means the same here. It takes more than
-// the operator's config can be: halves of surrogate pairs, bytes that are no
-// UTF-8, keys given twice.
-func FuzzParse(f *testing.F) {
-	for _, seed := range []string{`{"a":"\u00e4\ud83d\ude00","b":[1,-2.5e3,true,null],"c":{"d":{}}}`, `[[[]]]`, ` "x" `, "{", `{"a":1,"a":2}`, `01`} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		p := parser{text: text}
-		got := plain(p.document())
-		var want any
-		err := json.Unmarshal([]byte(text), &want)
-		switch {
-		case p.err == nil && err == nil:
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("%v, want %v", got, want)
-			}
-		case err == nil && utf8.ValidString(text) && !strings.Contains(p.err.Error(), "twice") &&
-			!strings.Contains(p.err.Error(), "surrogate") && !strings.Contains(p.err.Error(), "levels"):
-			t.Errorf("%v", p.err)
-		case p.err == nil && !laxNumber(text):
-			t.Errorf("accepts what is no JSON: %v", err)
-		}
-	})
-}
-
-// laxNumber reports whether a text has digits: numbers such as 01 are taken.
-func laxNumber(text string) bool { return strings.ContainsAny(text, "0123456789") }
-
-func plain(v any) any {
-	switch v := v.(type) {
-	case number:
-		var n float64
-		if json.Unmarshal([]byte(v), &n) != nil {
-			return nil
-		}
-		return n
-	case []any:
-		for i := range v {
-			v[i] = plain(v[i])
-		}
-		return v
-	case *Object:
-		m := map[string]any{}
-		for _, e := range v.entries {
-			m[e.key] = plain(e.value)
-		}
-		return m
-	}
-	return v
 }

@@ -1,4 +1,4 @@
-package config
+package json
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ type parser struct {
 }
 
 // document reads a value and the end of the text.
-func (p *parser) document() any {
+func (p *parser) document() Value {
 	v := p.value()
 	if p.space(); p.at < len(p.text) {
 		p.fail("text after the end")
@@ -30,7 +30,7 @@ func (p *parser) document() any {
 
 func (p *parser) fail(what string) {
 	if p.err == nil {
-		p.err = errors.New("the plugin's config is no JSON: " + what + " at byte " + strconv.Itoa(p.at))
+		p.err = errors.New(what + " at byte " + strconv.Itoa(p.at))
 	}
 }
 
@@ -48,25 +48,25 @@ func (p *parser) space() byte {
 	return 0
 }
 
-func (p *parser) value() any {
+func (p *parser) value() Value {
 	switch c := p.space(); {
 	case c == '{':
-		return p.object()
+		return Value{kind: Object, members: p.object()}
 	case c == '[':
-		return p.list()
+		return Value{kind: Array, list: p.list()}
 	case c == '"':
-		return p.string()
+		return Value{kind: String, text: p.string()}
 	case c == '-' || c >= '0' && c <= '9':
 		return p.number()
 	case p.word("true"):
-		return true
+		return Value{kind: Bool, text: "true"}
 	case p.word("false"):
-		return false
+		return Value{kind: Bool, text: "false"}
 	case p.word("null"):
-		return nil
+		return Value{kind: Null}
 	}
 	p.fail("want a value")
-	return nil
+	return Value{}
 }
 
 func (p *parser) word(w string) bool {
@@ -101,21 +101,37 @@ func (p *parser) items(end byte, item func()) {
 	p.depth--
 }
 
-func (p *parser) list() []any {
-	list := []any{}
+func (p *parser) list() (list []Value) {
 	p.items(']', func() { list = append(list, p.value()) })
 	return list
 }
 
-func (p *parser) object() *Object {
-	o := &Object{}
+// fewMembers is the size of an object up to which a look at all members finds
+// a key that comes twice; beyond it a map does.
+const fewMembers = 16
+
+func (p *parser) object() (members []Member) {
+	var seen map[string]bool
 	p.items('}', func() {
 		if p.space() != '"' {
 			p.fail("want a key")
 			return
 		}
 		key := p.string()
-		if o.Has(key) {
+		twice := seen[key]
+		if len(members) <= fewMembers {
+			twice = find(members, key) >= 0
+		} else if seen == nil {
+			seen = make(map[string]bool, 4*fewMembers)
+			for i := range members {
+				seen[members[i].Key] = true
+			}
+			twice = seen[key]
+		}
+		if seen != nil {
+			seen[key] = true
+		}
+		if twice {
 			p.fail("key " + strconv.Quote(key) + " is there twice")
 		}
 		if p.space() != ':' {
@@ -123,35 +139,68 @@ func (p *parser) object() *Object {
 			return
 		}
 		p.at++
-		o.entries = append(o.entries, entry{key: key, value: p.value()})
+		members = append(members, Member{key, p.value()})
 	})
-	return o
+	return members
 }
 
-// number reads a number; it is checked when it is used.
-func (p *parser) number() number {
+// number reads a number (RFC 8259 section 6).
+func (p *parser) number() Value {
 	start := p.at
-	for p.at < len(p.text) && strings.IndexByte("+-.eE0123456789", p.text[p.at]) >= 0 {
+	p.word("-")
+	if !p.word("0") {
+		p.digits()
+	}
+	if p.word(".") {
+		p.digits()
+	}
+	if p.word("e") || p.word("E") {
+		if !p.word("+") {
+			p.word("-")
+		}
+		p.digits()
+	}
+	return Value{kind: Number, text: p.text[start:p.at]}
+}
+
+// digits passes over one digit or more.
+func (p *parser) digits() {
+	start := p.at
+	for p.at < len(p.text) && p.text[p.at] >= '0' && p.text[p.at] <= '9' {
 		p.at++
 	}
-	if _, err := strconv.ParseFloat(p.text[start:p.at], 64); err != nil {
-		p.at = start
+	if p.at == start {
 		p.fail("want a number")
 	}
-	return number(p.text[start:p.at])
 }
 
+// string reads a string. One without escapes is a part of the text.
 func (p *parser) string() string {
 	start := p.at
-	var b strings.Builder
-	for p.at++; p.at < len(p.text); {
+	for p.at++; p.at < len(p.text); p.at++ {
 		switch c := p.text[p.at]; {
 		case c == '"':
 			p.at++
-			if !utf8.ValidString(b.String()) {
-				p.at = start
-				p.fail("text that is no UTF-8")
-			}
+			return p.text[start+1 : p.at-1]
+		case c == '\\':
+			return p.unescape(p.text[start+1 : p.at])
+		case c < ' ':
+			p.fail("control character in text")
+			return ""
+		}
+	}
+	p.fail("text without an end")
+	return ""
+}
+
+// unescape reads the rest of a string whose first escape is next.
+func (p *parser) unescape(head string) string {
+	var b strings.Builder
+	b.WriteString(head)
+	for p.at < len(p.text) {
+		switch c := p.text[p.at]; {
+		case c == '"':
+			p.at++
 			return b.String()
 		case c == '\\':
 			p.escape(&b)

@@ -1,0 +1,208 @@
+package backend
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	wicket "github.com/wicketmq/wicket/sdk/go"
+	"github.com/wicketmq/wicket/sdk/go/json"
+)
+
+// maxRules is the number of rules that the broker takes for a session.
+const maxRules = 10_000
+
+// preset adds the rules that an answer brings along (AUTHZ-06, AUTHZ-07). A
+// list is of the new form: what no rule speaks of is asked about. An object is
+// the old form, of what is allowed: nothing else is.
+func preset(v wicket.Verdict, acl json.Value) (wicket.Verdict, error) {
+	var rules []wicket.Rule
+	var err error
+	switch acl.Kind() {
+	case json.Array:
+		for i, r := range acl.List() {
+			if rules, err = newRule(rules, r); err != nil {
+				return v, errors.New("rule " + strconv.Itoa(i+1) + " of acl: " + err.Error())
+			}
+		}
+	case json.Object:
+		if rules, err = oldRules(acl); err != nil {
+			return v, errors.New("acl: " + err.Error())
+		}
+		v = v.Default(wicket.CodeDeny)
+	default:
+		return v, errors.New("acl is " + acl.Kind().String() + ", not a list or an object")
+	}
+	if len(rules) > maxRules {
+		return v, errors.New("acl has " + strconv.Itoa(len(rules)) + " rules; at most " + strconv.Itoa(maxRules) + " are possible")
+	}
+	return v.Rule(rules...), nil
+}
+
+// oldRules reads {"pub": [...], "sub": [...], "all": [...]}.
+func oldRules(acl json.Value) (rules []wicket.Rule, err error) {
+	for _, m := range acl.Members() {
+		actions, ok := map[string]uint32{"pub": wicket.Publish, "sub": wicket.Subscribe, "all": wicket.Publish | wicket.Subscribe}[m.Key]
+		if !ok || m.Value.Kind() != json.Array {
+			return nil, errors.New("want lists of topics under pub, sub and all")
+		}
+		for _, t := range m.Value.List() {
+			if rules, err = addTopic(rules, wicket.Rule{Permit: true, Actions: actions}, t); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return rules, nil
+}
+
+// newRule reads one rule, and adds one for each of its topics. A key that it
+// does not know might narrow the rule down, so it refuses it.
+func newRule(rules []wicket.Rule, v json.Value) ([]wicket.Rule, error) {
+	if v.Kind() != json.Object {
+		return nil, errors.New("it is " + v.Kind().String() + ", not an object")
+	}
+	var r wicket.Rule
+	var topics []json.Value
+	for _, m := range v.Members() {
+		var err error
+		switch m.Key {
+		case "permission":
+			r.Permit, err = permission(m.Value)
+		case "action":
+			r.Actions, err = action(m.Value)
+		case "qos":
+			r.QoS, err = qualities(m.Value)
+		case "retain":
+			r.Retain, err = retained(m.Value)
+		case "topic":
+			topics = append(topics, m.Value)
+		case "topics":
+			if m.Value.Kind() != json.Array {
+				err = errors.New("topics is no list")
+			}
+			topics = append(topics, m.Value.List()...)
+		default:
+			err = errors.New("unknown key " + quote(m.Key))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case !v.Get("permission").Present():
+		return nil, errors.New("it has no permission")
+	case r.Actions == 0:
+		return nil, errors.New("it has no action")
+	case len(topics) == 0:
+		return nil, errors.New("it has no topic")
+	}
+	for _, t := range topics {
+		var err error
+		if rules, err = addTopic(rules, r, t); err != nil {
+			return nil, err
+		}
+	}
+	return rules, nil
+}
+
+// addTopic adds a rule for a topic filter. "eq T" means the text T itself, and
+// "all" every topic, those below $SYS included.
+func addTopic(rules []wicket.Rule, r wicket.Rule, v json.Value) ([]wicket.Rule, error) {
+	text, ok := v.Text()
+	if !ok {
+		return nil, errors.New("a topic is " + v.Kind().String() + ", not text")
+	}
+	if text == "all" {
+		r.Filter = "#"
+		system := r
+		system.Filter = "$SYS/#"
+		return append(rules, r, system), nil
+	}
+	if text, r.Exact = strings.CutPrefix(text, "eq "); !validFilter(text) {
+		return nil, errors.New(quote(text) + " is no topic filter")
+	}
+	r.Filter = text
+	return append(rules, r), nil
+}
+
+// validFilter reports whether a text is a topic filter (MQTT 5.0 section 4.7.1)
+// and not that of a shared subscription, which rules never see.
+func validFilter(f string) bool {
+	if f == "" || len(f) > maxText || strings.IndexByte(f, 0) >= 0 || strings.HasPrefix(f, "$share/") {
+		return false
+	}
+	for f != "" {
+		level, rest, more := strings.Cut(f, "/")
+		if strings.ContainsAny(level, "+#") && level != "+" && (level != "#" || more) {
+			return false
+		}
+		f = rest
+	}
+	return true
+}
+
+func permission(v json.Value) (permit bool, err error) {
+	text, _ := v.Text()
+	if text != "allow" && text != "deny" {
+		return false, errors.New("permission is neither allow nor deny")
+	}
+	return text == "allow", nil
+}
+
+func action(v json.Value) (uint32, error) {
+	switch text, _ := v.Text(); text {
+	case "publish", "pub":
+		return wicket.Publish, nil
+	case "subscribe", "sub":
+		return wicket.Subscribe, nil
+	case "all":
+		return wicket.Publish | wicket.Subscribe, nil
+	}
+	return 0, errors.New("action is none of publish, subscribe and all")
+}
+
+// qualities reads a level, a list of levels, or a text of levels with commas.
+func qualities(v json.Value) (bits uint32, err error) {
+	list := v.List()
+	if v.Kind() != json.Array {
+		list = []json.Value{v}
+	}
+	for _, e := range list {
+		if n, ok := e.Int(); ok && n >= 0 && n <= 2 {
+			bits |= 1 << n
+			continue
+		}
+		text, ok := e.Text()
+		if !ok {
+			return 0, errQoS
+		}
+		for level := range strings.SplitSeq(text, ",") {
+			n, err := strconv.ParseUint(strings.Trim(level, " "), 10, 8)
+			if err != nil || n > 2 {
+				return 0, errQoS
+			}
+			bits |= 1 << n
+		}
+	}
+	if bits == 0 {
+		return 0, errQoS
+	}
+	return bits, nil
+}
+
+var errQoS = errors.New("qos is not made of 0, 1 and 2")
+
+func retained(v json.Value) (uint32, error) {
+	yes, isBool := v.Bool()
+	n, isInt := v.Int()
+	text, _ := v.Text()
+	switch {
+	case isBool && yes, isInt && n == 1, text == "true", text == "1":
+		return wicket.RetainOnly, nil
+	case isBool, isInt && n == 0, text == "false", text == "0":
+		return wicket.RetainNever, nil
+	case text == "all":
+		return wicket.RetainAny, nil
+	}
+	return 0, errors.New("retain is none of true, false and all")
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/wicketmq/wicket/plugins"
+	"github.com/wicketmq/wicket/sdk/go/wire"
+	"github.com/wicketmq/wicket/sdk/tck/harness"
+)
+
+const config = `{"method":"post","path":"/auth?clientid=${clientid}","body":{"username":"${username}","password":"${password}"},
+	"authorization":{"method":"get","path":"/acl?topic=${topic}"}}`
+
+func open(tb testing.TB, config string) *harness.Guest {
+	tb.Helper()
+	module, _ := plugins.Builtin("http")
+	g := harness.Open(tb, module)
+	if code := g.Load(&wire.Load{Plugin: "http", Config: config, Upstreams: []string{"auth"}}); code != 0 {
+		tb.Fatalf("load: %d, %q", code, g.Logs)
+	}
+	return g
+}
+
+func connect(client string) *wire.Authenticate {
+	return &wire.Authenticate{ClientID: client, Username: "alice", HasUsername: true, Password: []byte("s3cret"), HasPassword: true, Peer: "192.0.2.7:51234"}
+}
+
+func says(body string) *wire.HTTPResponse {
+	return &wire.HTTPResponse{Status: 200, Headers: []wire.Property{{Key: "Content-Type", Value: "application/json"}}, Body: []byte(body)}
+}
+
+// A CONNECT and a SUBSCRIBE through the module that the broker has built in.
+func TestModule(t *testing.T) {
+	g := open(t, config)
+	if g.Hears != 3 {
+		t.Errorf("hears %b", g.Hears)
+	}
+	if code := g.Authenticate(1, connect("c 1")); code != wire.Pending || len(g.Requests) != 1 {
+		t.Fatalf("%d, asked %+v", code, g.Requests)
+	}
+	if r := g.Requests[0]; r.Req != 1 || r.Upstream != "auth" || r.Method != "POST" || r.Path != "/auth?clientid=c%201" ||
+		string(r.Body) != `{"username":"alice","password":"s3cret"}` {
+		t.Errorf("%+v", r)
+	}
+	g.Respond(g.Requests[0].ID, says(`{"result":"allow","is_superuser":true,"expire_at":1700000003,"client_attrs":{"role":"admin"},"acl":[{"permission":"deny","action":"all","topic":"t/3"}]}`))
+	if a := g.Answers[1]; a.Code != wire.Allow || !a.Superuser || a.ExpireAt != 1700000003 || len(a.Attributes) != 1 || len(a.Rules) != 1 || a.Default != wire.Next {
+		t.Errorf("%+v", a)
+	}
+	e := &wire.Authorize{ClientID: "c1", Action: wire.Subscribe}
+	for range 12 {
+		e.Topics = append(e.Topics, wire.Topic{Topic: "a/#"})
+	}
+	g.Requests = nil
+	if code := g.Authorize(2, e); code != wire.Pending || len(g.Requests) != 8 {
+		t.Fatalf("%d, asked %d times", code, len(g.Requests))
+	}
+	for i := 0; i < len(g.Requests); i++ { // each answer brings the next question
+		g.Respond(g.Requests[i].ID, &wire.HTTPResponse{Status: 204})
+	}
+	if a := g.Answers[2]; len(g.Requests) != 12 || a.Code != wire.Allow || len(a.Codes) != 12 || a.Codes[11] != wire.Allow {
+		t.Errorf("asked %d times, %+v", len(g.Requests), a)
+	}
+}
+
+func TestNothingSecretIsLogged(t *testing.T) {
+	g := open(t, strings.Replace(config, `"/auth?`, `"/auth?password=${password}&`, 1))
+	g.Authenticate(1, connect("c1"))
+	g.Respond(g.Requests[0].ID, says(`{"result":"allow","acl":1}`))
+	g.Authenticate(2, connect("c1\n"))
+	g.Respond(g.Requests[1].ID, says(`{"broken s3cret`))
+	g.Authenticate(3, connect("c1"))
+	g.Complete(g.Requests[2].ID, wire.Failed, "connection refused")
+	log := strings.Join(g.Logs, "\n")
+	if len(g.Logs) != 3 || strings.Contains(log, "s3cret") || !strings.Contains(log, `client "c1\n"`) || !strings.Contains(log, "connection refused") {
+		t.Errorf("%s", log)
+	}
+}
+
+// Thousands of clients wait on one instance. What that takes of its memory is
+// what a goroutine with its event and its request takes.
+func TestManyWait(t *testing.T) {
+	const n = 5000
+	g := open(t, config)
+	before := g.Memory()
+	for i := range n {
+		g.Authenticate(int64(i+1), connect("c1"))
+	}
+	each := (g.Memory() - before) / n
+	t.Logf("%d bytes for each", each)
+	if each > 12<<10 {
+		t.Errorf("%d bytes for each client that waits", each)
+	}
+	for i := range g.Requests {
+		g.Respond(g.Requests[n-1-i].ID, &wire.HTTPResponse{Status: 204})
+	}
+	for i := range n {
+		if g.Answers[int64(i+1)].Code != wire.Allow {
+			t.Fatalf("request %d: %+v", i+1, g.Answers[int64(i+1)])
+		}
+	}
+}
+
+// BenchmarkConnect is a CONNECT through the module: the event, the request, the
+// answer with two rules, the verdict.
+func BenchmarkConnect(b *testing.B) {
+	g := open(b, config)
+	answer := says(`{"result":"allow","is_superuser":false,"acl":[{"permission":"allow","action":"all","topic":"devices/${clientid}/#"},{"permission":"deny","action":"all","topic":"#"}]}`)
+	for i := 0; b.Loop(); i++ {
+		g.Authenticate(int64(i+1), connect("c1"))
+		g.Respond(g.Requests[0].ID, answer)
+		g.Requests = g.Requests[:0]
+		delete(g.Answers, int64(i+1))
+	}
+}
