@@ -37,19 +37,20 @@ type Options struct {
 
 // Engine is a running broker.
 type Engine struct {
-	log     *slog.Logger
-	level   *slog.LevelVar
-	cfg     *config.Config
-	alarms  *alarm.Registry
-	bundles bundles
-	revoked *revocation
-	gate    atomic.Pointer[auth.Gate]
-	host    *wasm.Host // what all plugins share
-	plugins plugins    // those of the gate in use
-	broker  *broker.Broker
-	reactor *reactor.Reactor
-	serving atomic.Bool // the reactor is there
-	started time.Time
+	log      *slog.Logger
+	level    *slog.LevelVar
+	cfg      *config.Config
+	alarms   *alarm.Registry
+	bundles  bundles
+	revoked  *revocation
+	issuance issuance
+	gate     atomic.Pointer[auth.Gate]
+	host     *wasm.Host // what all plugins share
+	plugins  plugins    // those of the gate in use
+	broker   *broker.Broker
+	reactor  *reactor.Reactor
+	serving  atomic.Bool // the reactor is there
+	started  time.Time
 
 	change  sync.Mutex // one reload, refresh or stop at a time
 	seen    atomic.Pointer[view]
@@ -74,33 +75,38 @@ func Start(o Options) (*Engine, error) {
 	e.alarms = alarm.New(o.Log, time.Now)
 	e.revoked = newRevocation(o.Config.CRLCache, o.Log, e.alarms, e.rejudge)
 	e.bundles.revocation = e.revoked.checker
+	e.bundles.challenge = e.issuance.challenges.For
 	var err error
 	if e.host, err = newHost(o.Config, o.Log); err != nil {
 		e.revoked.close()
 		return nil, err
 	}
-	if err = e.start(o); err != nil {
+	obtain, err := e.start(o)
+	if err != nil {
 		e.closePlugins()
 		e.revoked.close()
 		return nil, err
 	}
 	e.announce()
 	e.publish()
+	obtain()
 	e.retiring.Go(func() { alarm.Watch(e.life, e.recheck, e.checkExpiry) })
 	return e, nil
 }
 
-func (e *Engine) start(o Options) error {
+// start opens the listeners; what it returns begins to obtain certificates.
+func (e *Engine) start(o Options) (obtain func(), err error) {
 	listeners, listenersErr := e.listeners(o.Config)
 	e.revoked.settle(listenersErr == nil)
 	staple, stapleErr := e.revoked.staples(o.Config, e.bundles.open)
+	obtain, acmeErr := e.prepareIssuance(o.Config)
 	gate, loaded, err := e.loadGate(o.Config)
 	e.plugins = loaded
-	if err = errors.Join(listenersErr, stapleErr, err); err != nil {
-		return err
+	if err = errors.Join(listenersErr, stapleErr, acmeErr, err); err != nil {
+		return nil, err
 	}
 	if err := staple(); err != nil {
-		return err
+		return nil, err
 	}
 	e.gate.Store(gate)
 	loops := loops(o)
@@ -110,7 +116,7 @@ func (e *Engine) start(o Options) error {
 		Pool: tlsio.NewPool(0, max(1, loops-1)), Log: o.Log, // one processor stays for those who are in
 	})
 	e.serving.Store(err == nil)
-	return err
+	return obtain, err
 }
 
 // rejudge asks about every connected client whether its certificate is still
@@ -152,7 +158,8 @@ func (e *Engine) Reload(cfg *config.Config) error {
 	}
 	swap, err := e.bundles.prepare(cfg)
 	staple, stapleErr := e.revoked.staples(cfg, e.bundles.open)
-	err = errors.Join(err, stapleErr)
+	obtain, acmeErr := e.prepareIssuance(cfg)
+	err = errors.Join(err, stapleErr, acmeErr)
 	e.revoked.settle(err == nil)
 	if err != nil {
 		loaded.close(e.life, e.plugins)
@@ -177,6 +184,7 @@ func (e *Engine) Reload(cfg *config.Config) error {
 	}
 	e.cfg = cfg
 	e.publish()
+	obtain()
 	e.log.Info("configuration reloaded")
 	return nil
 }
@@ -204,6 +212,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Shutdown.Grace)
 	defer cancel()
 	e.reactor.Stop(ctx)
+	e.issuance.close()
 	e.change.Lock()
 	defer e.change.Unlock()
 	e.closePlugins()

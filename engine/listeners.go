@@ -25,6 +25,8 @@ type bundles struct {
 	// revocation makes what judges a listener's clients; a nil result is for
 	// nothing. It is asked at the start and at each reload.
 	revocation func(config.TLS) (cert.Revocation, error)
+
+	challenge func(serverName string) *tls.Certificate // answers an ACME authority; may be nil
 }
 
 // prepare loads the material that a configuration names for the listeners in
@@ -60,6 +62,9 @@ func (b bundles) options(cfg *config.Config, t config.TLS) (cert.Options, error)
 	o, err := certOptions(cfg, t)
 	if err == nil && o.VerifyPeer {
 		o.Revocation, err = b.revocation(t)
+	}
+	if o.Await {
+		o.Challenge = b.challenge
 	}
 	return o, err
 }
@@ -149,7 +154,7 @@ func (e *Engine) warn(listener string) {
 }
 
 // certOptions spells a listener's TLS section as package cert does. Without a
-// certfile it is the development CA's material.
+// certfile and acme_domains it is the development CA's material.
 func certOptions(cfg *config.Config, t config.TLS) (cert.Options, error) {
 	o := cert.Options{
 		Files:      cert.Files{Certfile: t.Certfile, Keyfile: t.Keyfile, CACertfile: t.Cacertfile},
@@ -169,12 +174,15 @@ func certOptions(cfg *config.Config, t config.TLS) (cert.Options, error) {
 		errs = append(errs, err)
 	}
 	var err error
-	if t.Certfile == "" {
+	switch file := acmeFile(cfg, t); {
+	case file != "":
+		o.Certfile, o.Keyfile, o.Await = file, file, true
+	case t.Certfile == "":
 		o.Files, err = DevelopmentFiles(cfg.DataDir)
 		if t.Cacertfile != "" {
 			o.CACertfile = t.Cacertfile
 		}
-	} else {
+	default:
 		o.Password, err = t.Password.Read()
 	}
 	return o, errors.Join(append(errs, err)...)

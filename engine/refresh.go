@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"strings"
+	"time"
 
 	"github.com/wicketmq/wicket/engine/alarm"
 	"github.com/wicketmq/wicket/engine/cert"
@@ -77,7 +80,10 @@ func (e *Engine) checkExpiry() {
 				object += " " + leaf.Name
 			}
 			for _, c := range leaf.Chain {
-				served = append(served, alarm.Certificate{Object: object, Subject: cert.Subject(c.RawSubject), File: leaf.Certfile, NotAfter: c.NotAfter})
+				if leaf.Name == "" && e.obtained(name) && time.Until(c.NotAfter) > lastDay {
+					continue // it is renewed by then, or package acme raises an alarm
+				}
+				served = append(served, alarm.Certificate{Object: object, Subject: cmp.Or(cert.Subject(c.RawSubject), strings.Join(c.DNSNames, " ")), File: leaf.Certfile, NotAfter: c.NotAfter})
 			}
 		}
 	}

@@ -31,6 +31,7 @@ const (
 	ReasonVersion      Reason = "version"            // no protocol version in common
 	ReasonCipher       Reason = "cipher"             // no cipher suite, key exchange or signature in common
 	ReasonALPN         Reason = "alpn"               // no application protocol in common
+	ReasonNoServerCert Reason = "no_server_cert"     // ours is awaited from the ACME authority
 	ReasonTimeout      Reason = "timeout"            // not finished in time
 	ReasonEOF          Reason = "eof"                // the client went away
 	ReasonRefused      Reason = "refused_by_client"  // the client sent an alert, as when it does not trust our certificate
@@ -43,7 +44,7 @@ const (
 // Reasons lists all reasons.
 var Reasons = []Reason{
 	ReasonNoCert, ReasonUnknownCA, ReasonExpired, ReasonRevoked, ReasonUndetermined, ReasonTooDeep, ReasonBadUsage, ReasonBadCert, ReasonBadName,
-	ReasonVersion, ReasonCipher, ReasonALPN, ReasonTimeout, ReasonEOF, ReasonRefused, ReasonNotTLS, ReasonFlood, ReasonProtocol, ReasonInternal,
+	ReasonVersion, ReasonCipher, ReasonALPN, ReasonNoServerCert, ReasonTimeout, ReasonEOF, ReasonRefused, ReasonNotTLS, ReasonFlood, ReasonProtocol, ReasonInternal,
 }
 
 // HandshakeError is a failed handshake with its reason and, when the client

@@ -25,7 +25,7 @@ type served struct {
 	name  string // the SNI pattern in lower case; empty for all others
 	files Files
 	chain []*x509.Certificate
-	cert  *tls.Certificate // never changed: a new staple makes a new one
+	cert  *tls.Certificate // never changed: a new staple makes a new one; nil while it is awaited
 }
 
 // Leaf is a certificate that a listener serves.
@@ -41,11 +41,11 @@ type Leaf struct {
 // loadServed reads every certificate of a listener: the one for all, then those
 // by server name.
 func loadServed(o Options, now time.Time) ([]served, []string, error) {
-	p, err := o.pair(o.Files, now)
+	all, warnings, err := o.forAll(now)
 	if err != nil {
 		return nil, nil, err
 	}
-	out, warnings := []served{{files: o.Files, chain: p.chain, cert: p.certificate()}}, p.warnings
+	out := []served{all}
 	for _, s := range o.SNI {
 		name, err := serverName(s.Name)
 		if err != nil {
@@ -137,17 +137,24 @@ func (n byName) pick(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 func (l *loaded) serve(staples map[string][]byte) *loaded {
 	next := *l
 	next.served = slices.Clone(l.served)
+	next.config = l.config.Clone()
 	for i := range next.served {
 		s := &next.served[i]
+		if s.cert == nil {
+			continue // awaited
+		}
 		c := *s.cert
 		c.OCSPStaple = staples[string(s.chain[0].Raw)]
 		s.cert = &c
 	}
-	next.config = l.config.Clone()
-	next.config.Certificates = []tls.Certificate{*next.served[0].cert}
-	if len(next.served) > 1 {
-		next.config.GetCertificate = index(next.served).pick
+	switch names := index(next.served); {
+	case next.served[0].cert == nil:
+		next.config.GetCertificate = names.pickOrRefuse
+		return &next
+	case len(names) > 0:
+		next.config.GetCertificate = names.pick
 	}
+	next.config.Certificates = []tls.Certificate{*next.served[0].cert}
 	return &next
 }
 
@@ -166,7 +173,7 @@ func (b *Bundle) publish(l *loaded) {
 }
 
 func (l *loaded) serves(leaf []byte) bool {
-	return slices.ContainsFunc(l.served, func(s served) bool { return bytes.Equal(s.chain[0].Raw, leaf) })
+	return slices.ContainsFunc(l.served, func(s served) bool { return s.cert != nil && bytes.Equal(s.chain[0].Raw, leaf) })
 }
 
 // sends reports whether a chain is one of those served.
@@ -179,6 +186,9 @@ func (l *loaded) sends(chain []*x509.Certificate) bool {
 func (b *Bundle) Leaves() []Leaf {
 	var out []Leaf
 	for _, s := range b.current.Load().served {
+		if s.cert == nil {
+			continue // awaited
+		}
 		leaf := Leaf{Cert: s.chain[0], Name: s.name, Chain: s.chain, Certfile: s.files.Certfile}
 		if len(s.chain) > 1 {
 			leaf.Issuer = s.chain[1]

@@ -31,9 +31,15 @@ type Options struct {
 
 	Revocation Revocation // asked about each client certificate; may be nil
 
+	// Await makes certfile one that somebody is about to write: while it cannot be
+	// used, what is in use stays, and where there is nothing clients are refused.
+	Await     bool
+	Challenge func(serverName string) *tls.Certificate // answers of tls-alpn-01 (RFC 8737); may be nil
+
 	Now func() time.Time // nil means time.Now
 
 	serving func(chain []*x509.Certificate) bool // in a reload: whether a chain is in use already
+	inUse   *served                              // in a reload: the certificate for all
 }
 
 // Bundle is the material of one listener in use. Connections get the
@@ -54,8 +60,10 @@ type loaded struct {
 	trust      *trust   // nil when clients are not asked for certificates
 	required   bool
 	revocation Revocation
+	challenge  func(serverName string) *tls.Certificate
 	now        func() time.Time
 	warnings   []string
+	options    Options // that it was loaded by
 }
 
 // ServerConfig loads the files and returns the configuration for
@@ -95,6 +103,9 @@ func (b *Bundle) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		c.AskedFor(hello.ServerName)
 	}
 	l := b.current.Load()
+	if answer := l.challenged(hello); answer != nil {
+		return answer, nil
+	}
 	if !l.config.SessionTicketsDisabled {
 		b.tickets.rotate()
 	}
@@ -123,7 +134,8 @@ func (b *Bundle) verify(s tls.ConnectionState) error {
 // prepares all before it swaps any. A certificate that has expired in use may
 // stay, with a warning (CERT-11); one that is new must not have.
 func (b *Bundle) Prepare(o Options) (swap func(), err error) {
-	o.serving = b.current.Load().sends
+	before := b.current.Load()
+	o.serving, o.inUse = before.sends, &before.served[0]
 	l, err := load(o)
 	if err != nil {
 		return nil, err
@@ -132,7 +144,7 @@ func (b *Bundle) Prepare(o Options) (swap func(), err error) {
 }
 
 // Chain is the chain in use for clients that ask for no server name of SNI's,
-// leaf first.
+// leaf first; nil while it is awaited.
 func (b *Bundle) Chain() []*x509.Certificate { return b.current.Load().served[0].chain }
 
 // NotAfter is the earliest expiry of all that is served (CERT-10).
@@ -152,7 +164,8 @@ func (b *Bundle) NotAfter() time.Time {
 func (b *Bundle) Warnings() []string { return b.current.Load().warnings }
 
 func load(o Options) (*loaded, error) {
-	l := &loaded{now: time.Now, required: o.RequirePeer, revocation: o.Revocation}
+	l := &loaded{now: time.Now, required: o.RequirePeer, revocation: o.Revocation, challenge: o.Challenge, options: o}
+	l.options.serving, l.options.inUse = nil, nil // not a chain of all that ever was
 	if o.Now != nil {
 		l.now = o.Now
 	}

@@ -183,6 +183,9 @@ func (l *loaded) suitesFor(all []suite, version uint16) error {
 		return fmt.Errorf("ciphers: none is for %s, which versions lists; add one or take that version away", tls.VersionName(version))
 	}
 	for _, c := range l.served {
+		if c.cert == nil {
+			continue // awaited
+		}
 		leaf := c.chain[0]
 		if !slices.ContainsFunc(offered, func(s suite) bool { return s.fits(leaf.PublicKey) }) {
 			return fmt.Errorf("ciphers: none for %s works with the %s key of certfile %q; add one whose name has %s",

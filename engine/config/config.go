@@ -29,6 +29,7 @@ type Config struct {
 	Auth      Auth              `key:"auth" aka:"authentication" doc:"Who may connect."`
 	Authz     Authz             `key:"authz" aka:"authorization" doc:"Who may publish and subscribe where."`
 	MQTT      MQTT              `key:"mqtt" reload:"restart" doc:"Protocol limits, for each client unless the sentence says otherwise."`
+	ACME      ACME              `key:"acme" doc:"Authority that issues the certificates of TLS listeners with acme_domains."`
 	CRLCache  CRLCache          `key:"crl_cache" reload:"restart" doc:"Revocation lists, fetched once for all listeners."`
 	Control   Control           `key:"control" doc:"The socket of wicket status, wicket ctl and wicket plugin list."`
 	Memory    Memory            `key:"memory" doc:"How much memory the broker takes before garbage is collected."`

@@ -6,6 +6,7 @@ import "time"
 type TLS struct {
 	Certfile         string         `key:"certfile" path:"file" doc:"PEM file with the server's chain: the leaf first, then its issuer, and so on upward; exactly this is sent. Empty, on a loopback bind only, means a certificate from the development CA in data_dir."`
 	Keyfile          string         `key:"keyfile" path:"file" doc:"PEM file with the private key of the leaf: PKCS#1, PKCS#8, SEC 1 or Ed25519."`
+	ACMEDomains      []string       `key:"acme_domains" doc:"Names for which a certificate is obtained from the authority of acme, and renewed, instead of certfile and keyfile. The authority connects to port 443 of each name, which has to lead to this listener."`
 	Cacertfile       string         `key:"cacertfile" path:"file" doc:"PEM bundle of the authorities that client certificates must lead to; needed by verify_peer."`
 	Password         Secret         `key:"password" doc:"Password of an encrypted private key: the text itself, or file:///path to read it from."`
 	Verify           Verify         `key:"verify" default:"verify_none" doc:"verify_peer asks clients for a certificate and checks it; verify_none asks for none."`

@@ -25,6 +25,7 @@ func (v *validator) run() {
 	v.listeners()
 	v.admission()
 	v.tls()
+	v.acme()
 	v.chain()
 	v.anonymous()
 	v.mqtt()
@@ -130,7 +131,7 @@ func (v *validator) certificate(path []string, l TLSListener) {
 		v.fail(key, "a key without a certificate: set certfile as well")
 	case l.TLS.Certfile != "" && l.TLS.Keyfile == "":
 		v.fail(cert, "a certificate without a key: set keyfile as well")
-	case l.TLS.Certfile == "" && !l.Bind.Loopback():
+	case l.TLS.Certfile == "" && !l.Bind.Loopback() && len(l.TLS.ACMEDomains) == 0:
 		v.fail(cert, "missing: a listener on %s needs certfile and keyfile; the development certificate is for loopback only", l.Bind)
 	}
 	if l.TLS.Password.IsSet() && l.TLS.Keyfile == "" {
@@ -147,7 +148,7 @@ func (v *validator) clientCertificates(path []string, t *TLS) {
 	switch {
 	case t.FailIfNoPeerCert && t.Verify != VerifyPeer:
 		v.fail(below(path, "fail_if_no_peer_cert"), "it needs verify: verify_peer, because with verify_none no client is asked for a certificate")
-	case t.Verify == VerifyPeer && t.Cacertfile == "" && t.Certfile != "":
+	case t.Verify == VerifyPeer && t.Cacertfile == "" && (t.Certfile != "" || len(t.ACMEDomains) > 0):
 		v.fail(below(path, "verify"), "verify_peer needs cacertfile, the authorities that client certificates must lead to")
 	case t.Verify == VerifyNone && t.Cacertfile != "":
 		v.warn(ca, "it is not used, because verify is verify_none; set verify: verify_peer to check client certificates")

@@ -48,7 +48,7 @@ func (v *validator) stapling(path []string, t *TLS) {
 		v.warn(url, "it is not used, because enable_ocsp_stapling is not set")
 	case !o.Stapling && o.IssuerPEM != "":
 		v.warn(below(ocspPath, "issuer_pem"), "it is not used, because enable_ocsp_stapling is not set")
-	case o.Stapling && t.Certfile == "":
+	case o.Stapling && t.Certfile == "" && len(t.ACMEDomains) == 0:
 		v.fail(on, "it needs certfile: no responder knows the development certificate")
 	}
 	if t.OCSP.ResponderURL != "" {

@@ -89,6 +89,10 @@ func (c *conn) handshaken(peer netip.AddrPort, round uint64, err error) {
 		return
 	}
 	c.ln.counts.handshake.Add(1)
+	if c.tls.State().NegotiatedProtocol == cert.ChallengeProtocol {
+		c.Close("ACME challenge") // the peer was asked for no certificate (RFC 8737 section 3)
+		return
+	}
 	c.keepPath(round)
 	c.established()
 	c.read() // CONNECT may have come glued to Finished
