@@ -1,9 +1,9 @@
 package tck
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -20,13 +20,12 @@ type Case struct {
 	Fields map[[2]int32]string // of the client's certificate
 	Refuse int64               // when negative, what host calls return
 
-	Export  string // of the event
-	Event   []byte
-	Returns int32
-	Calls   []Call          // what is asked of the host, in order, and how it ends
-	Answer  *harness.Answer // given to resolve, if anything is
-	Logs    []string        // "LEVEL TEXT"; nil: none, or that of an error
-	anyLog  bool
+	Export string // of the event
+	Event  []byte
+	Calls  []Call          // what is asked of the host, in order, and how it ends
+	Answer *harness.Answer // returned or given to resolve; nil: the event is an error
+	Logs   []string        // "LEVEL TEXT"; nil: none, or that of an error
+	anyLog bool
 }
 
 // Call is a host call that a guest is to start, and how the host completes it.
@@ -83,22 +82,15 @@ func (c *Case) run(t *testing.T, module []byte) {
 		g.Fields = c.Fields
 	}
 	g.Refuse = c.Refuse
-	switch got := g.Event(c.Export, req, c.Event); {
-	case c.Returns == AnyError && got < 0, c.Export == "wicket_load" && c.Returns == AnyError && got != 0:
-	case got != c.Returns:
-		t.Errorf("returned %d, want %d", got, c.Returns)
-	}
+	code := g.Event(c.Export, req, c.Event)
 	for i := range c.Calls {
 		c.Calls[i].complete(t, g, req)
 	}
-	c.judge(t, g, req)
+	c.judge(t, g, req, code)
 	if t.Failed() {
 		t.Logf("the rule: %s", c.Rule)
 	}
 }
-
-// AnyError as Case.Returns is any negative number, and for wicket_load any but 0.
-const AnyError = -1 << 31
 
 // complete finds the one call in flight to be the one wanted, and ends it.
 func (c *Call) complete(t *testing.T, g *harness.Guest, req int64) {
@@ -126,28 +118,48 @@ func (c *Call) complete(t *testing.T, g *harness.Guest, req int64) {
 	g.Complete(id, c.Status, string(c.Payload))
 }
 
-func (c *Case) judge(t *testing.T, g *harness.Guest, req int64) {
+// judge compares what has come of the event, of which the export has returned
+// code.
+func (c *Case) judge(t *testing.T, g *harness.Guest, req int64, code int32) {
 	t.Helper()
 	if n := len(g.Calls) + len(g.Requests); n != 0 {
 		t.Errorf("%d more calls: %+v %+v", n, g.Calls, g.Requests)
 	}
-	a, answered := g.Answers[req]
+	got, resolved := g.Answers[req]
 	switch {
-	case answered != (c.Answer != nil):
-		t.Errorf("resolved %v %+v, want %v", answered, a, c.Answer != nil)
-	case answered:
-		equal(t, "resolve", &a, c.Answer)
+	case c.Export == "wicket_load":
+		if (code == 0) != (c.Answer != nil) {
+			t.Errorf("returned %d, logs %q", code, g.Logs)
+		}
+	case c.Answer == nil:
+		if code >= 0 || resolved {
+			t.Errorf("returned %d and resolved %v, want an error", code, resolved)
+		}
+	case resolved != (code == wire.Pending), code < 0:
+		t.Errorf("returned %d and resolved %v; logs %q", code, resolved, g.Logs)
+	case !resolved:
+		got.Code = code
+		fallthrough
+	default:
+		equal(t, "answer", &got, c.Answer)
 	}
-	if c.Logs != nil || c.Returns != AnyError && !c.anyLog {
-		equal(t, "log", append([]string(nil), g.Logs...), append([]string(nil), c.Logs...))
+	if c.Logs != nil || c.Answer != nil && !c.anyLog {
+		equal(t, "log", append([]string{}, g.Logs...), append([]string{}, c.Logs...))
 	}
 }
 
+// equal compares as JSON, so that an empty field is an absent one.
 func equal(t *testing.T, what string, got, want any) {
 	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		a, _ := json.Marshal(got)
-		b, _ := json.Marshal(want)
+	a, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(a, b) {
 		t.Errorf("%s\n got %s\nwant %s", what, a, b)
 	}
 }
@@ -160,11 +172,11 @@ func Connect(user, clientID string) *wire.Authenticate {
 
 func authenticate(id, user, rule string, c Case) Case {
 	c.ID, c.Rule, c.Export, c.Event = id, rule, "wicket_authenticate", Connect(user, "sensor 1/ä?").Append(nil)
-	if c.Answer != nil || len(c.Calls) > 0 {
-		c.Returns = wire.Pending
-	}
 	return c
 }
+
+// loaded is the answer to a Load that is accepted.
+var loaded = new(harness.Answer)
 
 func answer(code int32, d wire.Decision) *harness.Answer {
 	return &harness.Answer{Code: code, Decision: d}
@@ -229,7 +241,7 @@ func goldenCases() (all []Case) {
 			panic(err)
 		}
 		if _, err := Golden.ReadFile("golden/" + name + ".json"); err != nil {
-			c.Rule, c.Returns = "a malformed event is an error, and nothing is answered", AnyError
+			c.Rule = "a malformed event is an error, and nothing is answered"
 			all = append(all, c)
 			continue
 		}
@@ -245,7 +257,7 @@ func (c *Case) expect(message any) {
 	d := attributes("event", Text(message))
 	switch m := message.(type) {
 	case *wire.Load:
-		c.Logs = []string{"1 " + Text(m)}
+		c.Logs, c.Answer = []string{"1 " + Text(m)}, loaded
 		return
 	case *wire.Authorize:
 		d.TTL = 5000
@@ -253,7 +265,7 @@ func (c *Case) expect(message any) {
 			d.Codes = append(d.Codes, topicCode(t.Topic))
 		}
 	}
-	c.Returns, c.Answer = wire.Pending, answer(wire.Allow, d)
+	c.Answer = answer(wire.Allow, d)
 }
 
 func topicCode(topic string) uint32 {
@@ -273,14 +285,14 @@ func plainCases() []Case {
 	settings := Load
 	settings.Config = ` {"text": "ä \"\\\/\b\f\n\r\t\u00e9\ud83d\ude00", "block": {"x": [1, -2.5e+3, {}], "key": "k"}, "z": null} `
 	return []Case{
-		authenticate("AUTHN-01", "allow", "a code may be returned at once", Case{Returns: wire.Allow}),
-		authenticate("AUTHN-02", "deny", "a code may be returned at once", Case{Returns: wire.Deny}),
-		authenticate("AUTHN-03", "next", "a code may be returned at once", Case{Returns: wire.Next}),
+		authenticate("AUTHN-01", "allow", "a code needs no more", Case{Answer: answer(wire.Allow, wire.Decision{})}),
+		authenticate("AUTHN-02", "deny", "a code needs no more", Case{Answer: answer(wire.Deny, wire.Decision{})}),
+		authenticate("AUTHN-03", "next", "a code needs no more", Case{Answer: answer(wire.Next, wire.Decision{})}),
 		authenticate("AUTHN-04", "banned", "a denial carries a reason and a text", Case{Answer: answer(wire.Deny, wire.Decision{Reason: 0x8A, ReasonText: "who is sensor 1/ä?"})}),
 		authenticate("AUTHN-05", "full", "every field of a Decision can be set", Case{Answer: answer(wire.Allow, decision("decision-full"))}),
 		authenticate("AUTHN-06", "named", "a NEXT can name the client", Case{Answer: answer(wire.Next, decision("decision-named"))}),
 		authenticate("AUTHN-07", "long", "a Decision is as long as it has to be", Case{Answer: answer(wire.Allow, attributes("long", strings.Repeat("x", 60000)))}),
-		authenticate("LOG-01", "log", "a line goes to each level", Case{Returns: wire.Allow,
+		authenticate("LOG-01", "log", "a line goes to each level", Case{Answer: answer(wire.Allow, wire.Decision{}),
 			Logs: []string{"0 debug sensor 1/ä?", "1 info sensor 1/ä?", "2 warn sensor 1/ä?", "3 error sensor 1/ä?"}}),
 		authenticate("CERT-01", "cert", "no certificate, no field", Case{Answer: answer(wire.Allow, wire.Decision{})}),
 		authenticate("CERT-02", "cert", "fields have an index, and any length", Case{
@@ -291,14 +303,14 @@ func plainCases() []Case {
 		authenticate("CONF-02", "config", "keys may be absent", Case{Load: &wire.Load{Plugin: "tck", Config: `{"text": 5, "block": []}`},
 			Answer: answer(wire.Allow, attributes("plugin", "tck"))}),
 		{ID: "LOAD-01", Rule: "a plugin can refuse its config, and says why", Export: "wicket_load",
-			Event: (&wire.Load{Plugin: "refused"}).Append(nil), Returns: AnyError, Logs: []string{"3 no thanks"}},
+			Event: (&wire.Load{Plugin: "refused"}).Append(nil), Logs: []string{"3 no thanks"}},
 		{ID: "LOAD-02", Rule: "a file may be larger than any other event", Export: "wicket_load",
-			Event:   (&wire.Load{Plugin: "p", Files: []wire.File{{Key: "f", Content: make([]byte, 3<<20)}}}).Append(nil),
-			Returns: 0, Logs: []string{"1 1=p;3={1=f;3=#3145728;};"}},
-		{ID: "LOAD-03", Rule: "a malformed Load refuses the plugin", Export: "wicket_load", Event: []byte{0x0a, 0x05, 'a'}, Returns: AnyError},
+			Event:  (&wire.Load{Plugin: "p", Files: []wire.File{{Key: "f", Content: make([]byte, 3<<20)}}}).Append(nil),
+			Answer: loaded, Logs: []string{"1 1=p;3={1=f;3=#3145728;};"}},
+		{ID: "LOAD-03", Rule: "a malformed Load refuses the plugin", Export: "wicket_load", Event: []byte{0x0a, 0x05, 'a'}},
 		perTopic,
-		{ID: "AUTHZ-02", Rule: "a code may be returned at once", Export: "wicket_authorize",
-			Event: (&wire.Authorize{Username: "allow", Topics: topics.Topics}).Append(nil), Returns: wire.Allow},
+		{ID: "AUTHZ-02", Rule: "a code needs no more", Export: "wicket_authorize",
+			Event: (&wire.Authorize{Username: "allow", Topics: topics.Topics}).Append(nil), Answer: answer(wire.Allow, wire.Decision{})},
 	}
 }
 
