@@ -10,9 +10,13 @@ import (
 	"slices"
 )
 
+//go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o acl.wasm ./acl
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o certmap.wasm ./certmap
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o http.wasm ./http
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o password.wasm ./password
+
+//go:embed acl.wasm
+var acl []byte
 
 //go:embed certmap.wasm
 var certmap []byte
@@ -30,6 +34,7 @@ type builtin struct {
 }
 
 var builtins = map[string]builtin{
+	"acl":      {acl, nil},
 	"certmap":  {certmap, nil},
 	"http":     {http, []string{"http"}},
 	"password": {password, []string{"password"}},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wicketmq/wicket/plugins/password/login"
 	wicket "github.com/wicketmq/wicket/sdk/go"
+	"github.com/wicketmq/wicket/sdk/go/config"
 )
 
 var book *login.Book
@@ -25,7 +26,20 @@ func load(l *wicket.LoadInfo) (err error) {
 	if !ok {
 		return errors.New(`the plugin's config has no "users_file"`)
 	}
-	if book, err = login.New(f.Content); err != nil {
+	o, err := config.Read(l.Config)
+	if err != nil {
+		return err
+	}
+	_, _ = o.Text("users_file")
+	text, _ := o.Text("default")
+	if err := o.Err(); err != nil {
+		return err
+	}
+	rest, err := login.ParseRest(text)
+	if err != nil {
+		return err
+	}
+	if book, err = login.New(f.Content, rest); err != nil {
 		return errors.New("cannot read users file " + strconv.Quote(f.Path) + ": " + err.Error())
 	}
 	if book.Len() == 0 {

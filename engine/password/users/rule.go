@@ -147,7 +147,7 @@ func validFilter(filter string, exact bool) error {
 		var level string
 		level, rest, more = strings.Cut(rest, "/")
 		if strings.Contains(level, "${") && !placeholder(level) {
-			return errors.New("want ${clientid}, ${username} or ${client_attrs.NAME} as a whole level, not " + strconv.Quote(level))
+			return errors.New("want ${clientid}, ${username}, ${cert_common_name} or ${client_attrs.NAME} as a whole level, not " + strconv.Quote(level))
 		}
 		switch {
 		case exact:
@@ -163,7 +163,8 @@ func validFilter(filter string, exact bool) error {
 }
 
 func placeholder(level string) bool {
-	if level == "${clientid}" || level == "${username}" {
+	switch level {
+	case "${clientid}", "${username}", "${cert_common_name}":
 		return true
 	}
 	name, ok := strings.CutPrefix(level, "${client_attrs.")

@@ -13,7 +13,8 @@
 // A rule is: allow or deny; publish, subscribe or all; a topic filter; and,
 // in any order, "qos" with a list, "retain" or "no-retain" (publishing with
 // or without the retain flag), and "exact" (no wildcards). Filters may hold
-// ${clientid}, ${username} and ${client_attrs.NAME} as whole levels. Rules are
+// ${clientid}, ${username}, ${cert_common_name} and ${client_attrs.NAME} as whole
+// levels. Rules are
 // tried in order, and what none of them matches is denied. A user without any
 // rule may do everything except publish below $SYS.
 //

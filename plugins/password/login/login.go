@@ -27,13 +27,42 @@ type entry struct {
 // argon2id as wicket passwd makes it, with a key of zeros.
 const defaultDecoy = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
+// Rest is what holds where the rules of a user say nothing.
+type Rest struct {
+	Code  wicket.Code
+	Given bool // by the operator, for users without rules too
+}
+
+// ParseRest reads allow, deny or next; empty is what holds without a setting:
+// users with rules may do what these say, those without everything but publish
+// below $SYS.
+func ParseRest(text string) (Rest, error) {
+	switch text {
+	case "":
+		return Rest{}, nil
+	case "allow":
+		return Rest{wicket.CodeAllow, true}, nil
+	case "deny":
+		return Rest{wicket.CodeDeny, true}, nil
+	case "next":
+		return Rest{wicket.CodeNext, true}, nil
+	}
+	return Rest{}, errors.New("default: want allow, deny or next, not " + strconv.Quote(text))
+}
+
 // New reads a users file.
-func New(content []byte) (*Book, error) {
+func New(content []byte, rest Rest) (*Book, error) {
 	list, err := users.Parse(content)
 	if err != nil {
 		return nil, err
 	}
 	plain := wicket.Allow().Rule(wicket.DenyPublish("$SYS/#")).Default(wicket.CodeAllow)
+	if rest.Given {
+		plain = wicket.Allow().Default(rest.Code)
+		if rest.Code == wicket.CodeAllow {
+			plain = plain.Rule(wicket.DenyPublish("$SYS/#"))
+		}
+	}
 	super := wicket.Allow().Superuser()
 	b := &Book{entries: make(map[string]entry, len(list))}
 	for i := range list {
@@ -43,7 +72,7 @@ func New(content []byte) (*Book, error) {
 		case u.Superuser:
 			e.verdict = &super
 		case len(u.Rules) > 0:
-			own := wicket.Allow().Rule(u.Rules...)
+			own := wicket.Allow().Rule(u.Rules...).Default(rest.Code)
 			e.verdict = &own
 		}
 		b.entries[u.Name] = e

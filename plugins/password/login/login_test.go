@@ -35,7 +35,7 @@ func connect(name, password string) *wicket.Connect {
 }
 
 func TestAuthenticate(t *testing.T) {
-	book, err := New([]byte(file))
+	book, err := New([]byte(file), Rest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestAuthenticate(t *testing.T) {
 }
 
 func TestAuthenticateWhenTheBrokerCannot(t *testing.T) {
-	book, err := New([]byte(file))
+	book, err := New([]byte(file), Rest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestAuthenticateWhenTheBrokerCannot(t *testing.T) {
 // An empty file lets nobody in, and a broken one is refused (what went wrong
 // in CVE-2018-12551).
 func TestEmptyAndBrokenFiles(t *testing.T) {
-	book, err := New(nil)
+	book, err := New(nil, Rest{})
 	if err != nil || book.Len() != 0 {
 		t.Fatal(book, err)
 	}
@@ -104,8 +104,42 @@ func TestEmptyAndBrokenFiles(t *testing.T) {
 		t.Errorf("empty file: %v, asked %q", v.Code(), b.asked)
 	}
 	for _, content := range []string{"alice\n", "alice:\n", ":\n", "alice:right\n", file + "x\n", "\x00"} {
-		if _, err := New([]byte(content)); err == nil {
+		if _, err := New([]byte(content), Rest{}); err == nil {
 			t.Errorf("%q: no error", content)
 		}
+	}
+}
+
+// The operator says what holds where a user's rules say nothing.
+func TestRest(t *testing.T) {
+	for text, want := range map[string]struct{ plain, ruled wicket.Code }{
+		"":      {wicket.CodeAllow, wicket.CodeDeny},
+		"allow": {wicket.CodeAllow, wicket.CodeAllow},
+		"deny":  {wicket.CodeDeny, wicket.CodeDeny},
+		"next":  {wicket.CodeNext, wicket.CodeNext},
+	} {
+		rest, err := ParseRest(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		book, err := New([]byte(file), rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, e := range book.entries {
+			d := e.verdict.Detail()
+			got, n := wicket.Code(d.Default), len(d.Rules)
+			switch {
+			case d.Superuser:
+			case n == 0 && got != want.plain, n == 1 && d.Rules[0] == wicket.DenyPublish("$SYS/#") && got != want.plain,
+				n > 0 && d.Rules[0] != wicket.DenyPublish("$SYS/#") && got != want.ruled:
+				t.Errorf("%q: %s has %+v", text, name, d)
+			case n == 0 && got == wicket.CodeAllow:
+				t.Errorf("%q: %s may publish below $SYS", text, name)
+			}
+		}
+	}
+	if _, err := ParseRest("maybe"); err == nil {
+		t.Error("maybe is taken")
 	}
 }
