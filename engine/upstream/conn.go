@@ -29,6 +29,7 @@ type conn struct {
 	// Guarded by the upstream's mutex.
 	active  int  // exchanges that we have on it
 	spare   bool // it is among the upstream's spare ones
+	taken   bool // it has been taken in
 	retired bool // it takes no further request
 	used    time.Time
 }

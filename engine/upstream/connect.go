@@ -32,8 +32,12 @@ func (u *Upstream) dial() {
 	}
 	u.dialing++
 	s, ctx, wary := u.s, u.dialLife, u.health != Connected
+	timeout := s.ConnectTimeout
+	if u.breaker.phase == Opened { // who comes later than any request could wait is not back
+		timeout = min(timeout, s.RequestTimeout)
+	}
 	u.set.running.Go(func() {
-		c, err := u.connect(ctx, s)
+		c, err := u.connect(ctx, s, timeout)
 		if c != nil && wary && c.link.asked {
 			select {
 			case <-c.gone:
@@ -67,8 +71,12 @@ func (u *Upstream) reached(c *conn) (refused *call, why error) {
 		return u.unreached(e), e
 	}
 	u.http2, u.known = c.http2, true
-	u.conns, u.spare, c.spare = append(u.conns, c), append(u.spare, c), true
-	u.setHealth(Connected)
+	u.conns, u.spare, c.spare, c.taken = append(u.conns, c), append(u.spare, c), true, true
+	if u.doubted {
+		u.setHealth(Connecting)
+	} else {
+		u.setHealth(Connected)
+	}
 	if u.breaker.phase == Opened {
 		u.breaker.reached()
 		u.look.Reset(soon())
@@ -109,7 +117,7 @@ func (c *conn) changed(*http.ClientConn) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
-	case c.retired || !slices.Contains(u.conns, c):
+	case c.retired || !c.taken:
 	case err != nil:
 		u.drop(c)
 	case !c.spare && c.room():
@@ -157,6 +165,8 @@ func (u *Upstream) shut() {
 	u.look.Stop()
 	for _, c := range slices.Clone(u.conns) {
 		u.drop(c)
-		u.set.running.Go(func() { _ = c.cc.Close() })
+	}
+	for c := range u.leavers {
+		u.set.running.Go(func() { _ = c.cc.Close() }) // what is under way on it ends
 	}
 }

@@ -93,13 +93,13 @@ func (s *settings) newTransport(dial dialer, host string) {
 }
 
 // connect opens a connection. The error is one of ours.
-func (u *Upstream) connect(ctx context.Context, s *settings) (*conn, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.ConnectTimeout, errConnectTimeout)
+func (u *Upstream) connect(ctx context.Context, s *settings, timeout time.Duration) (*conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errConnectTimeout)
 	defer cancel()
 	l := new(link)
 	cc, err := s.transport.NewClientConn(context.WithValue(ctx, linkKey{}, l), s.scheme, s.address)
 	if err != nil {
-		return nil, u.connectError(ctx, s, err)
+		return nil, u.connectError(ctx, s, timeout, err)
 	}
 	c := &conn{up: u, s: s, cc: cc, link: l, http2: cc.Available() > 1, used: time.Now(), gone: make(chan struct{})}
 	cc.SetStateHook(c.changed)
@@ -113,11 +113,11 @@ var (
 	errClosed         = errors.New("the upstream is not there any more")
 )
 
-func (u *Upstream) connectError(ctx context.Context, s *settings, err error) *Error {
+func (u *Upstream) connectError(ctx context.Context, s *settings, timeout time.Duration, err error) *Error {
 	tlsError, isTLS := errors.AsType[handshakeError](err)
 	switch {
 	case context.Cause(ctx) == errConnectTimeout:
-		return u.fail(Timeout, fmt.Errorf("no connection to %s within %v (connect_timeout)", s.address, s.ConnectTimeout))
+		return u.fail(Timeout, fmt.Errorf("no connection to %s within %v", s.address, timeout))
 	case ctx.Err() != nil:
 		return u.fail(Canceled, context.Cause(ctx))
 	case isTLS:
@@ -162,10 +162,13 @@ func (c *conn) rejected(err error) (error, bool) {
 	case !c.link.asked || c.served.Load():
 		return nil, false
 	}
-	if c.link.asked && c.s.TLS.Certificate == nil {
-		return fmt.Errorf("the server asks for a client certificate, and there is none (certfile): %w", err), true
+	switch {
+	case !c.link.asked:
+		return err, true
+	case c.s.TLS.Certificate == nil:
+		return fmt.Errorf("the server wants a client certificate, and there is none (certfile): %w", err), true
 	}
-	return err, true
+	return fmt.Errorf("the server wants a client certificate, and ended the connection when it had ours (certfile): %w", err), true
 }
 
 func (u *Upstream) fail(k Kind, err error) *Error { return &Error{u.name, k, err} }

@@ -27,16 +27,20 @@ type Upstream struct {
 	dialEnd  context.CancelFunc
 	leaving  bool // no longer configured: it takes no further call
 	queue    queue
-	bytes    int // of all calls in flight
+	bytes    int           // of all calls in flight
+	typical  time.Duration // that an answer takes, a moving average
 	onWire   int
 	conns    []*conn
-	spare    []*conn // of those, such as may have room
+	spare    []*conn            // of those, such as may have room
+	lost     time.Time          // when the last one ended
+	leavers  map[*conn]struct{} // retired ones with something under way
 	dialing  int
 	http2    bool // what the last connection spoke
 	known    bool // http2 is known
 	breaker  breaker
 	look     *time.Timer // the next look: see again
 	health   Health
+	doubted  bool   // when it was last reached, it did not answer
 	lastErr  *Error // the last failure
 	failedAt time.Time
 
@@ -59,7 +63,7 @@ func (u *Upstream) capacity() int {
 // Send asks the upstream and returns at once. done is called exactly once,
 // never by Send itself, with a Response or with an [*Error]; it must not block.
 func (u *Upstream) Send(ctx context.Context, req Request, done func(Response, error)) {
-	c := &call{up: u, req: req, ctx: ctx, done: done}
+	c := &call{up: u, req: req, ctx: ctx, done: done, began: time.Now()}
 	if err := check(&req); err != nil {
 		go u.finish(c, Response{}, u.fail(BadRequest, err))
 		return
@@ -70,13 +74,13 @@ func (u *Upstream) Send(ctx context.Context, req Request, done func(Response, er
 		go u.finish(c, Response{}, err)
 		return
 	}
-	timeout := u.s.RequestTimeout
+	c.timeout = u.s.RequestTimeout
 	if req.Timeout > 0 {
-		timeout = min(timeout, req.Timeout)
+		c.timeout = min(c.timeout, req.Timeout)
 	}
 	u.bytes += c.size()
 	u.queue.push(c)
-	c.timer = time.AfterFunc(timeout, c.expire)
+	c.timer = time.AfterFunc(c.timeout, c.expire)
 	if ctx.Done() != nil {
 		c.unwatch = context.AfterFunc(ctx, c.canceled)
 	}
@@ -110,7 +114,7 @@ func (u *Upstream) open() error {
 // pump puts waiting calls on connections, and asks for more of these when
 // there are too few. The mutex is held.
 func (u *Upstream) pump() {
-	for u.queue.n > 0 && u.onWire < u.breaker.allows(u.capacity()) {
+	for u.due() {
 		c := u.roomy()
 		if c == nil {
 			u.dialMore()
@@ -119,6 +123,35 @@ func (u *Upstream) pump() {
 		one, ctx := u.wire(c, u.queue.pop())
 		u.set.running.Go(func() { u.work(c, one, ctx) })
 	}
+}
+
+// due reports whether the first call may go on the wire. Calls that have too
+// little time left for an answer are ended before: with them on the wire, an
+// upstream that gets more than it can do would answer everybody too late, and
+// lose a connection each time.
+func (u *Upstream) due() bool {
+	if u.onWire >= u.breaker.allows(u.capacity()) {
+		return false
+	}
+	var late queue
+	for c := u.queue.first; c != nil && c.left() < min(u.typical*5/4, c.timeout/2); c = u.queue.first {
+		u.leave(u.queue.pop())
+		late.push(c)
+	}
+	if late.n > 0 {
+		err := u.tooLate()
+		u.set.running.Go(func() { u.finishAll(late.first, err) })
+	}
+	return u.queue.n > 0
+}
+
+// learn notes how long an answer took, or a request that got none in time.
+func (u *Upstream) learn(took time.Duration) {
+	if u.typical == 0 {
+		u.typical = took
+		return
+	}
+	u.typical += (took - u.typical) / 8
 }
 
 // wire marks a call as being on a connection.
@@ -173,10 +206,16 @@ func (u *Upstream) drop(c *conn) {
 		c.retired = true
 		u.unspare(c)
 		u.conns = slices.DeleteFunc(u.conns, func(o *conn) bool { return o == c })
+		if len(u.conns) == 0 {
+			u.lost = time.Now()
+		}
 	}
-	if c.active == 0 {
-		go c.cc.Close() // it calls our hook
+	if c.active > 0 {
+		u.leavers[c] = struct{}{}
+		return
 	}
+	delete(u.leavers, c)
+	go c.cc.Close() // it calls our hook
 }
 
 // work carries out a call, and then others that wait, on one connection.
@@ -207,8 +246,11 @@ func (u *Upstream) worked(c *conn, one *call, out Response, err error, took time
 	if !again {
 		u.leave(one)
 	}
+	if e, _ := err.(*Error); err == nil || e != nil && e.Kind == Timeout {
+		u.learn(took)
+	}
 	rest := u.settle(c, err)
-	if !c.retired && c.room() && u.queue.n > 0 && u.onWire < u.breaker.allows(u.capacity()) {
+	if !c.retired && c.room() && u.due() {
 		next, ctx = u.wire(c, u.queue.pop())
 	}
 	u.pump()
@@ -241,8 +283,9 @@ func (u *Upstream) settle(c *conn, err error) (refused *call) {
 	switch {
 	case err == nil:
 		u.breaker.succeeded(u.capacity())
+		u.doubted = false
 		u.setHealth(Connected)
-	case failure:
+	case failure && !(e.Kind == Broken && c.retired): // a connection breaks once for all that is on it
 		refused = u.failed(e)
 	}
 	switch {
@@ -273,6 +316,7 @@ func (u *Upstream) failed(e *Error) (refused *call) {
 // giveUp opens the breaker and returns the calls that waited.
 func (u *Upstream) giveUp() (refused *call) {
 	u.newDials()
+	u.doubted = u.breaker.phase == HalfOpen
 	u.look.Reset(u.breaker.open())
 	u.setHealth(Disconnected)
 	return u.takeAll()
@@ -338,7 +382,7 @@ func (c *call) expire() {
 	u.queue.remove(c)
 	u.leave(c)
 	var rest *call
-	if len(u.conns) == 0 { // that is why: a server that does not even answer SYN counts as well
+	if len(u.conns) == 0 && c.began.After(u.lost) { // there was none all the time: a server that does not answer SYN counts as well
 		rest = u.failed(err)
 	}
 	why := u.open()

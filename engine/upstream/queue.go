@@ -11,6 +11,8 @@ type call struct {
 	req     Request
 	ctx     context.Context
 	done    func(Response, error)
+	began   time.Time
+	timeout time.Duration // from began
 	timer   *time.Timer
 	unwatch func() bool // of ctx; nil when it cannot end
 
@@ -29,6 +31,9 @@ const (
 	wired
 	finished
 )
+
+// left is the time until the call ends.
+func (c *call) left() time.Duration { return c.timeout - time.Since(c.began) }
 
 // size is what a call counts for maxWaiting.
 func (c *call) size() int {

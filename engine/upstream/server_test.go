@@ -98,7 +98,7 @@ func (a *authority) pool() *x509.CertPool {
 
 // serve starts an HTTPS server on 127.0.0.1 that shows a certificate, and asks
 // for one of clients' when there is an authority for it.
-func serve(t testing.TB, show tls.Certificate, clients *authority, http2 bool, h http.HandlerFunc) *httptest.Server {
+func serve(t testing.TB, show tls.Certificate, clients *authority, http2 bool, h http.HandlerFunc, change ...func(*tls.Config)) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -106,6 +106,9 @@ func serve(t testing.TB, show tls.Certificate, clients *authority, http2 bool, h
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{show}}
 	if clients != nil {
 		s.TLS.ClientAuth, s.TLS.ClientCAs = tls.RequireAndVerifyClientCert, clients.pool()
+	}
+	for _, f := range change {
+		f(s.TLS)
 	}
 	s.StartTLS()
 	t.Cleanup(s.Close)
@@ -123,11 +126,11 @@ func open(t testing.TB, o Options) (*Set, *Upstream) {
 
 func configure(t testing.TB, s *Set, o Options) {
 	t.Helper()
-	apply, err := s.Prepare(map[string]Options{"backend": o})
+	change, err := s.Prepare(map[string]Options{"backend": o})
 	if err != nil {
 		t.Fatal(err)
 	}
-	apply()
+	change.Apply()
 }
 
 type outcome struct {

@@ -13,14 +13,15 @@ import (
 )
 
 // Set holds the upstreams of a broker by name. Its methods are for any number
-// of goroutines, except Prepare and Close, which are called by one. A nil Set
+// of goroutines, except Prepare and Close and those of its Changes, which are
+// called by one. A nil Set
 // holds none.
 type Set struct {
 	onState func(State)
 	dial    dialer // of tests
 	now     atomic.Pointer[map[string]*Upstream]
 	running sync.WaitGroup
-	retired []*Upstream // no longer configured; Prepare's and Close's
+	retired []*Upstream // no longer configured
 }
 
 // NewSet makes an empty set. onState is called, on any goroutine, when the
@@ -50,51 +51,85 @@ func (s *Set) State() []State {
 	return out
 }
 
-// Prepare checks the upstreams that there shall be, and returns what brings
-// them about; the error names each that cannot be used. An upstream of which
-// nothing changes keeps its connections; of one that changes, what is on the
-// wire goes on as it is, and what waits is sent as configured from then on.
-// One that is gone finishes what it has, and takes nothing more. No server is
-// waited for.
-func (s *Set) Prepare(wanted map[string]Options) (apply func(), err error) {
-	fresh, errs := make(map[string]*settings, len(wanted)), []error(nil)
+// Change is a set of upstreams that has been checked and is not there yet.
+type Change struct {
+	set   *Set
+	fresh map[string]*settings
+	added []string
+}
+
+// Prepare checks the upstreams that there shall be; the error names each that
+// cannot be used.
+func (s *Set) Prepare(wanted map[string]Options) (*Change, error) {
+	c, errs := &Change{set: s, fresh: make(map[string]*settings, len(wanted))}, []error(nil)
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		one, err := newSettings(wanted[name], s.dial)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("cannot use upstream %q: %w", name, err))
 			continue
 		}
-		fresh[name] = one
+		c.fresh[name] = one
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return func() { s.apply(fresh) }, nil
+	return c, nil
 }
 
-func (s *Set) apply(fresh map[string]*settings) {
-	before, after := s.all(), make(map[string]*Upstream, len(fresh))
-	for name, one := range fresh {
-		if u := before[name]; u != nil {
+// Add makes the upstreams that are new, so that plugins which are loaded for
+// the same change can ask them already. Those that are there stay as they are.
+func (c *Change) Add() {
+	after := maps.Clone(c.set.all())
+	if after == nil {
+		after = make(map[string]*Upstream)
+	}
+	for name, one := range c.fresh {
+		if after[name] == nil {
+			after[name] = c.set.start(name, one)
+			c.added = append(c.added, name)
+		}
+	}
+	c.set.now.Store(&after)
+}
+
+// Undo takes back what Add did.
+func (c *Change) Undo() {
+	after := maps.Clone(c.set.all())
+	for _, name := range c.added {
+		c.set.remove(after, name)
+	}
+	c.set.now.Store(&after)
+}
+
+// Apply makes all upstreams as they were prepared. One of which nothing changes
+// keeps its connections; of one that changes, what is on the wire goes on as
+// it is, and what waits is sent as configured from then on. One that is gone
+// finishes what it has, and takes nothing more. No server is waited for.
+func (c *Change) Apply() {
+	c.Add()
+	after := maps.Clone(c.set.all())
+	for name, u := range c.set.all() {
+		if one := c.fresh[name]; one != nil {
 			u.adopt(one)
-			after[name] = u
 			continue
 		}
-		after[name] = s.start(name, one)
+		c.set.remove(after, name)
 	}
-	s.now.Store(&after)
+	c.set.now.Store(&after)
+}
+
+// remove lets an upstream go.
+func (s *Set) remove(from map[string]*Upstream, name string) {
+	u := from[name]
+	delete(from, name)
+	u.retire()
 	s.retired = slices.DeleteFunc(s.retired, func(u *Upstream) bool { return u.life.Err() != nil })
-	for name, u := range before {
-		if after[name] == nil {
-			u.retire()
-			s.retired = append(s.retired, u)
-		}
-	}
+	s.retired = append(s.retired, u)
 }
 
 // start makes an upstream, which begins to connect.
 func (s *Set) start(name string, one *settings) *Upstream {
-	u := &Upstream{name: name, set: s, s: one, health: Connecting, said: Connecting}
+	u := &Upstream{name: name, set: s, s: one, health: Connecting, said: Connecting, leavers: make(map[*conn]struct{})}
 	u.life, u.end = context.WithCancel(context.Background())
 	u.dialLife, u.dialEnd = context.WithCancel(u.life)
 	u.breaker = breaker{Breaker: one.Breaker, jitter: rand.Float64}
@@ -112,7 +147,7 @@ func (u *Upstream) adopt(s *settings) {
 	if u.s.same(&s.Options) {
 		return
 	}
-	u.s, u.known = s, false
+	u.s, u.known, u.doubted, u.typical = s, false, false, 0
 	u.breaker = breaker{Breaker: s.Breaker, jitter: rand.Float64}
 	for _, c := range slices.Clone(u.conns) {
 		u.drop(c)

@@ -10,7 +10,7 @@ type Health string
 
 // The states of an upstream.
 const (
-	Connecting   Health = "connecting" // not known yet
+	Connecting   Health = "connecting" // not known: it was not tried yet, or can be reached and has not answered since it failed
 	Connected    Health = "connected"
 	Disconnected Health = "disconnected"
 )
@@ -99,7 +99,7 @@ func (u *Upstream) State() State {
 // setHealth notes what is known of the server, and has it told when it is new.
 // The mutex is held.
 func (u *Upstream) setHealth(h Health) {
-	if u.health == h || u.life.Err() != nil {
+	if u.health == h || u.leaving {
 		return
 	}
 	u.health = h
