@@ -305,10 +305,10 @@ func TestAccessTopics(t *testing.T) {
 // AHTTP-14: EMQX 4.
 func TestCompat(t *testing.T) {
 	b := open(t, `{"upstream":"auth","compat":"v4","method":"post","path":"/mqtt/auth","params":"clientid=%c,username=%u,password=%P, ip=%a",
-		"superuser":{"method":"post","path":"/mqtt/superuser","params":"clientid=%c,username=%u"},
+		"superuser":{"method":"post","path":"/mqtt/superuser%c3%a4","params":"clientid=%c,username=%u"},
 		"authorization":{"method":"get","path":"/mqtt/acl","params":"access=%A,topic=%t,proto=%r,mount=%m,100%=x"}}`)
 	s := &server{answer: func(r *wicket.HTTPRequest) (*wicket.HTTPResponse, error) {
-		if r.Path == "/mqtt/superuser" {
+		if r.Path == "/mqtt/superuser%c3%a4" {
 			return &wicket.HTTPResponse{Status: 403}, nil
 		}
 		return &wicket.HTTPResponse{Status: 200}, nil

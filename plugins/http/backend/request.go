@@ -130,8 +130,10 @@ func (q *query) readPath(o *config.Object, r *reader) {
 	if i := strings.IndexByte(text, '?'); i >= 0 {
 		path, rest = text[:i], text[i:]
 	}
-	q.path = r.read(nil, path, inPath, uriText)
-	q.path = r.read(q.path, rest, inQuery, uriText)
+	uri := *r
+	uri.v4 = false // %c3 is an escape
+	q.path = uri.read(nil, path, inPath, uriText)
+	q.path = uri.read(q.path, rest, inQuery, uriText)
 }
 
 // Headers that are the broker's affair, and why.
