@@ -24,6 +24,7 @@ import (
 	"github.com/wicketmq/wicket/engine/reactor"
 	"github.com/wicketmq/wicket/engine/topic"
 	"github.com/wicketmq/wicket/engine/transport/tlsio"
+	"github.com/wicketmq/wicket/engine/upstream"
 	"github.com/wicketmq/wicket/engine/wasm"
 )
 
@@ -37,20 +38,21 @@ type Options struct {
 
 // Engine is a running broker.
 type Engine struct {
-	log      *slog.Logger
-	level    *slog.LevelVar
-	cfg      *config.Config
-	alarms   *alarm.Registry
-	bundles  bundles
-	revoked  *revocation
-	issuance issuance
-	gate     atomic.Pointer[auth.Gate]
-	host     *wasm.Host // what all plugins share
-	plugins  plugins    // those of the gate in use
-	broker   *broker.Broker
-	reactor  *reactor.Reactor
-	serving  atomic.Bool // the reactor is there
-	started  time.Time
+	log       *slog.Logger
+	level     *slog.LevelVar
+	cfg       *config.Config
+	alarms    *alarm.Registry
+	bundles   bundles
+	revoked   *revocation
+	upstreams *upstream.Set
+	issuance  issuance
+	gate      atomic.Pointer[auth.Gate]
+	host      *wasm.Host // what all plugins share
+	plugins   plugins    // those of the gate in use
+	broker    *broker.Broker
+	reactor   *reactor.Reactor
+	serving   atomic.Bool // the reactor is there
+	started   time.Time
 
 	change  sync.Mutex // one reload, refresh or stop at a time
 	seen    atomic.Pointer[view]
@@ -75,6 +77,7 @@ func Start(o Options) (*Engine, error) {
 	e.alarms = alarm.New(o.Log, time.Now)
 	e.revoked = newRevocation(o.Config.CRLCache, o.Log, e.alarms, e.rejudge)
 	e.bundles.revocation = e.revoked.checker
+	e.upstreams = upstream.NewSet(upstreamChanged(e.alarms))
 	e.bundles.challenge = e.issuance.challenges.For
 	var err error
 	if e.host, err = newHost(o.Config, o.Log); err != nil {
@@ -84,6 +87,7 @@ func Start(o Options) (*Engine, error) {
 	obtain, err := e.start(o)
 	if err != nil {
 		e.closePlugins()
+		e.upstreams.Close()
 		e.revoked.close()
 		return nil, err
 	}
@@ -100,9 +104,10 @@ func (e *Engine) start(o Options) (obtain func(), err error) {
 	e.revoked.settle(listenersErr == nil)
 	staple, stapleErr := e.revoked.staples(o.Config, e.bundles.open)
 	obtain, acmeErr := e.prepareIssuance(o.Config)
+	_, upstreamsErr := e.prepareUpstreams(o.Config)
 	gate, loaded, err := e.loadGate(o.Config)
 	e.plugins = loaded
-	if err = errors.Join(listenersErr, stapleErr, acmeErr, err); err != nil {
+	if err = errors.Join(listenersErr, stapleErr, acmeErr, upstreamsErr, err); err != nil {
 		return nil, err
 	}
 	if err := staple(); err != nil {
@@ -152,8 +157,13 @@ func (e *Engine) announce() {
 func (e *Engine) Reload(cfg *config.Config) error {
 	e.change.Lock()
 	defer e.change.Unlock()
+	ask, err := e.prepareUpstreams(cfg)
+	if err != nil {
+		return err
+	}
 	gate, loaded, err := e.loadGate(cfg)
 	if err != nil {
+		ask.Undo()
 		return err
 	}
 	swap, err := e.bundles.prepare(cfg)
@@ -163,8 +173,10 @@ func (e *Engine) Reload(cfg *config.Config) error {
 	e.revoked.settle(err == nil)
 	if err != nil {
 		loaded.close(e.life, e.plugins)
+		ask.Undo()
 		return err
 	}
+	e.applyUpstreams(ask, cfg)
 	e.use(swap)
 	if err := staple(); err != nil {
 		e.log.Error("cannot change OCSP stapling, which goes on as before", "error", err)
@@ -216,6 +228,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	e.change.Lock()
 	defer e.change.Unlock()
 	e.closePlugins()
+	e.upstreams.Close()
 	e.revoked.close()
 	e.log.Info("stopped")
 	return e.reactor.Err()

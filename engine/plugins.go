@@ -123,7 +123,7 @@ func (e *Engine) plugin(name string, spec config.Plugin) (*plugin, error) {
 	}
 	opened, err := e.host.Open(context.Background(), wasm.Options{
 		Name: name, Path: spec.File, Module: src.module,
-		Config: src.config, Files: src.files, Grants: grants(spec),
+		Config: src.config, Files: src.files, Grants: grants(spec), Upstreams: e.senders(spec.Upstreams),
 		OnError: onError(spec.OnError), Workers: spec.Workers,
 		Limits: wasm.Limits{
 			MemoryPages:       uint32(spec.Memory >> 16),

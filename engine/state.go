@@ -207,7 +207,7 @@ func faults(s *wasm.Stats) map[string]uint64 {
 func (e *Engine) Snapshot() metric.Snapshot {
 	v := e.seen.Load()
 	out := metric.Snapshot{
-		Status: e.Status(), Certificates: e.Certificates(), CRLs: e.CRLs(), Staples: e.Staples(), Plugins: e.Plugins(),
+		Status: e.Status(), Certificates: e.Certificates(), CRLs: e.CRLs(), Staples: e.Staples(), Plugins: e.Plugins(), Upstreams: e.Upstreams(),
 		FailOpen: v.admitted, AlarmsTotal: e.alarms.Total(),
 	}
 	for _, c := range v.checkers {

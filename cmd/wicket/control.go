@@ -77,7 +77,7 @@ func (r *reloader) broker(watcher *config.Watcher) control.Broker {
 		return s
 	}
 	return control.Broker{
-		Status: status, Certificates: e.Certificates, CRLs: e.CRLs, Staples: e.Staples, Plugins: e.Plugins,
+		Status: status, Certificates: e.Certificates, CRLs: e.CRLs, Staples: e.Staples, Plugins: e.Plugins, Upstreams: e.Upstreams,
 		Metrics: metric.Handler(func() metric.Snapshot {
 			s := e.Snapshot()
 			s.Status.Version, s.Status.Reload = strings.TrimPrefix(version(), "wicket "), r.last.Load()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ func ctlCommand() *cobra.Command {
 		act(&t, "reload", "Read the configuration, plugins and certificates again", "POST /v1/reload", said("reloaded")),
 		show(&t, "listeners", "Show the listeners", "/v1/listeners", printListeners),
 		show(&t, "alarms", "Show what needs somebody's attention", "/v1/alarms", printAlarms),
+		show(&t, "upstreams", "Show the HTTP servers that plugins may ask", "/v1/upstreams", printUpstreams),
 		ctlCerts(&t), ctlCRL(&t), ctlOCSP(&t), ctlMetrics(&t))
 	c.Long = `Look into a running broker and steer it, through its control socket. An action
 that fails changes nothing; the reason is printed and the exit code is 1.
@@ -87,6 +89,19 @@ func printStaples(w io.Writer, staples []control.Staple) {
 		rows = append(rows, []string{s.Listener, s.Subject, stapled, s.Status, when(s.NextUpdate), when(s.NextAsk), s.Responder, s.Error})
 	}
 	table(w, "no listener staples", []string{"LISTENER", "SUBJECT", "STAPLED", "STATUS", "NEXT UPDATE", "NEXT QUESTION", "RESPONDER", "ERROR"}, rows)
+}
+
+func printUpstreams(w io.Writer, upstreams []control.Upstream) {
+	var rows [][]string
+	for i := range upstreams {
+		u := &upstreams[i]
+		maps.DeleteFunc(u.Failed, func(_ string, n uint64) bool { return n == 0 })
+		rows = append(rows, []string{
+			u.Name, u.State, u.Breaker, u.Protocol, fmt.Sprint(u.Connections), fmt.Sprint(u.OnWire), fmt.Sprint(u.Queued),
+			fmt.Sprint(u.Answered), reasons(u.Failed), u.URL, when(u.FailedAt), u.Error,
+		})
+	}
+	table(w, "no upstream is configured", []string{"UPSTREAM", "STATE", "BREAKER", "PROTOCOL", "CONNECTIONS", "ON WIRE", "QUEUED", "ANSWERED", "FAILED", "URL", "LAST FAILURE", "ERROR"}, rows)
 }
 
 func ctlMetrics(t *target) *cobra.Command {

@@ -58,6 +58,10 @@ var (
 		{Source: "http://crl.example/ca.crl", State: "current", Issuer: "CN=ca", Number: "4", Entries: 2, ThisUpdate: noon, NextUpdate: noon.Add(time.Hour), Fetched: noon},
 		{Source: "/etc/wicket/other.crl", State: "missing", Local: true, Error: "no such file"},
 	}
+	upstreams = []control.Upstream{
+		{Name: "auth", URL: "https://auth.example:8443/v1", State: "connected", Breaker: "closed", Protocol: "HTTP/2", Connections: 2, OnWire: 100, Queued: 7, Answered: 12345},
+		{Name: "down", URL: "http://down.example", State: "disconnected", Breaker: "open", Failed: map[string]uint64{"timeout": 2, "refused": 3, "tls": 0}, Error: "connection refused", FailedAt: noon},
+	}
 	staples = []control.Staple{
 		{Listener: "tls:default", Subject: "CN=broker", Serial: "01ff", Status: "good", Stapled: true, Responder: "http://ocsp.example/", NextUpdate: noon.Add(time.Hour), NextAsk: noon},
 		{Listener: "tls:default", Name: "*.tenant.example", Subject: "CN=tenant", Error: "it answers HTTP 500"},
@@ -78,12 +82,14 @@ func TestTables(t *testing.T) {
 		"certs":       func(w io.Writer) { printCertificates(w, served, noon) },
 		"crl":         func(w io.Writer) { printCRLs(w, lists) },
 		"ocsp":        func(w io.Writer) { printStaples(w, staples) },
+		"upstreams":   func(w io.Writer) { printUpstreams(w, upstreams) },
 		"plugins":     func(w io.Writer) { printPlugins(w, loaded) },
 		"nothing": func(w io.Writer) {
 			printStatus(w, &control.Status{}, time.Time{})
 			printCertificates(w, nil, noon)
 			printCRLs(w, nil)
 			printStaples(w, nil)
+			printUpstreams(w, nil)
 			printPlugins(w, nil)
 			printAlarms(w, nil)
 		},

@@ -22,19 +22,20 @@ import (
 
 // Config is the whole configuration of a broker.
 type Config struct {
-	DataDir   string            `key:"data_dir" default:"data" path:"dir" reload:"restart" doc:"Directory that the broker writes to: the development CA, the compile cache of plugins, the users file of a broker started without a configuration file. It is made when it is missing."`
-	Loops     int               `key:"loops" default:"0" min:"0" max:"1024" reload:"restart" doc:"Number of event loops; 0 means one for each CPU."`
-	Listeners Listeners         `key:"listeners" doc:"Sockets that clients connect to, by transport and name. At least one must be enabled."`
-	Plugins   map[string]Plugin `key:"plugins" example:"password" doc:"WebAssembly plugins by name. A plugin is asked only when auth.chain names it."`
-	Auth      Auth              `key:"auth" aka:"authentication" doc:"Who may connect."`
-	Authz     Authz             `key:"authz" aka:"authorization" doc:"Who may publish and subscribe where."`
-	MQTT      MQTT              `key:"mqtt" reload:"restart" doc:"Protocol limits, for each client unless the sentence says otherwise."`
-	ACME      ACME              `key:"acme" doc:"Authority that issues the certificates of TLS listeners with acme_domains."`
-	CRLCache  CRLCache          `key:"crl_cache" reload:"restart" doc:"Revocation lists, fetched once for all listeners."`
-	Control   Control           `key:"control" doc:"The socket of wicket status, wicket ctl and wicket plugin list."`
-	Memory    Memory            `key:"memory" doc:"How much memory the broker takes before garbage is collected."`
-	Log       Log               `key:"log" doc:"What the broker writes to standard error."`
-	Shutdown  Shutdown          `key:"shutdown" doc:"How the broker stops."`
+	DataDir   string              `key:"data_dir" default:"data" path:"dir" reload:"restart" doc:"Directory that the broker writes to: the development CA, the compile cache of plugins, the users file of a broker started without a configuration file. It is made when it is missing."`
+	Loops     int                 `key:"loops" default:"0" min:"0" max:"1024" reload:"restart" doc:"Number of event loops; 0 means one for each CPU."`
+	Listeners Listeners           `key:"listeners" doc:"Sockets that clients connect to, by transport and name. At least one must be enabled."`
+	Plugins   map[string]Plugin   `key:"plugins" example:"password" doc:"WebAssembly plugins by name. A plugin is asked only when auth.chain names it."`
+	Upstreams map[string]Upstream `key:"upstreams" example:"backend" doc:"HTTP servers by name, for plugins that are granted http to ask. What is not named here, no plugin can reach."`
+	Auth      Auth                `key:"auth" aka:"authentication" doc:"Who may connect."`
+	Authz     Authz               `key:"authz" aka:"authorization" doc:"Who may publish and subscribe where."`
+	MQTT      MQTT                `key:"mqtt" reload:"restart" doc:"Protocol limits, for each client unless the sentence says otherwise."`
+	ACME      ACME                `key:"acme" doc:"Authority that issues the certificates of TLS listeners with acme_domains."`
+	CRLCache  CRLCache            `key:"crl_cache" reload:"restart" doc:"Revocation lists, fetched once for all listeners."`
+	Control   Control             `key:"control" doc:"The socket of wicket status, wicket ctl and wicket plugin list."`
+	Memory    Memory              `key:"memory" doc:"How much memory the broker takes before garbage is collected."`
+	Log       Log                 `key:"log" doc:"What the broker writes to standard error."`
+	Shutdown  Shutdown            `key:"shutdown" doc:"How the broker stops."`
 }
 
 // Listeners holds the listeners by transport, then by name.
@@ -74,6 +75,7 @@ type Plugin struct {
 	File       string         `key:"file" required:"true" path:"plugin" doc:"Path of a .wasm file, or builtin:NAME for one that comes with the broker."`
 	Config     map[string]any `key:"config" doc:"Settings of the plugin itself, handed over as they are; its own documentation names them. The value of a key that ends in _file is a file, whose content is handed over too."`
 	Grants     []Grant        `key:"grants" doc:"Host functions beyond the basic ones that the plugin may import; a module that imports another is refused at load. A builtin plugin has those it needs."`
+	Upstreams  []string       `key:"upstreams" doc:"Upstreams that the plugin may ask, once it is granted http."`
 	Workers    int            `key:"workers" default:"0" min:"0" max:"1024" doc:"Instances that run side by side; 0 means one for each CPU, but no more than four."`
 	Memory     ByteSize       `key:"memory" default:"64MB" min:"1MB" max:"2GB" doc:"Most linear memory of one instance."`
 	CPUSlice   time.Duration  `key:"cpu_slice" default:"250ms" min:"1ms" max:"1m" doc:"Time by the clock that one call into the guest may run before the instance is dropped and the request denied; a call takes microseconds, so this is room for a busy machine."`

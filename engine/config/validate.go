@@ -25,6 +25,8 @@ func (v *validator) run() {
 	v.listeners()
 	v.admission()
 	v.tls()
+	v.upstreams()
+	v.granted()
 	v.acme()
 	v.chain()
 	v.anonymous()

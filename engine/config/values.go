@@ -56,9 +56,10 @@ type Grant string
 // The values of [Grant].
 const (
 	GrantPassword Grant = "password" // verify a password against a hash
+	GrantHTTP     Grant = "http"     // ask the plugin's upstreams
 )
 
-func (Grant) values() []string { return []string{string(GrantPassword)} }
+func (Grant) values() []string { return []string{string(GrantPassword), string(GrantHTTP)} }
 
 // OnError is what a plugin's failure counts as.
 type OnError string

@@ -23,6 +23,7 @@ type Broker struct {
 	CRLs         func() []CRL
 	Staples      func() []Staple
 	Plugins      func() []Plugin
+	Upstreams    func() []Upstream
 	Metrics      http.Handler
 
 	Reload              func(context.Context) error // configuration, plugins, certificates
@@ -143,6 +144,7 @@ func routes(b Broker) http.Handler {
 	show(mux, "/v1/crls", b.CRLs)
 	show(mux, "/v1/staples", b.Staples)
 	show(mux, "/v1/plugins", b.Plugins)
+	show(mux, "/v1/upstreams", b.Upstreams)
 	act(mux, "POST /v1/reload", b.Reload)
 	act(mux, "POST /v1/certificates/refresh", b.RefreshCertificates)
 	act(mux, "POST /v1/crls/refresh", b.RefreshCRLs)

@@ -169,3 +169,28 @@ func (p *Plugin) Failed() (n uint64) {
 	}
 	return n
 }
+
+// Upstream is one HTTP server that plugins may ask, with its figures since it
+// was first configured.
+type Upstream struct {
+	Name        string            `json:"name"`
+	URL         string            `json:"url"`
+	State       string            `json:"state"`              // "connecting", "connected" or "disconnected"
+	Breaker     string            `json:"breaker"`            // "closed", "open" or "half-open"
+	Protocol    string            `json:"protocol,omitempty"` // "HTTP/1.1" or "HTTP/2"; empty without a connection
+	Connections int               `json:"connections"`
+	OnWire      int               `json:"on_wire"` // requests sent and not answered yet
+	Queued      int               `json:"queued"`  // requests that wait for a connection
+	Answered    uint64            `json:"answered"`
+	Failed      map[string]uint64 `json:"failed"`          // requests without an answer, by reason: docs/plugins/upstreams.md
+	Error       string            `json:"error,omitempty"` // the last failure, however long ago
+	FailedAt    time.Time         `json:"failed_at,omitzero"`
+	Latency     Histogram         `json:"latency"` // of requests on the wire
+}
+
+// Histogram counts durations in seconds.
+type Histogram struct {
+	Bounds []float64 `json:"bounds"` // upper ones
+	Counts []uint64  `json:"counts"` // of each bucket alone; one more than Bounds
+	Sum    float64   `json:"sum"`
+}

@@ -132,6 +132,20 @@ func (e exposition) plugin(p *control.Plugin) {
 	e.gauge("plugin_breaker_open", "Whether the plugin is not asked because it keeps failing.", truth(p.Breaker != "closed"), of)
 }
 
+func (e exposition) upstream(u *control.Upstream) {
+	of := labels{"upstream": u.Name}
+	e.gauge("upstream_up", "Whether the last attempt to reach the upstream was good.", truth(u.State == "connected"), of)
+	e.gauge("upstream_breaker_open", "Whether the upstream is asked less, or not at all, because it keeps failing.", truth(u.Breaker != "closed"), of)
+	e.gauge("upstream_connections", "Connections to the upstream.", float64(u.Connections), of)
+	e.gauge("upstream_on_wire", "Requests sent and not answered yet.", float64(u.OnWire), of)
+	e.gauge("upstream_queued", "Requests that wait for a connection.", float64(u.Queued), of)
+	e.counter("upstream_requests_total", "Requests of plugins by what came of them; answered is any answer, whatever its status.", float64(u.Answered), labels{"upstream": u.Name, "outcome": "answered"})
+	for reason, n := range u.Failed {
+		e.counter("upstream_requests_total", "Requests of plugins by what came of them; answered is any answer, whatever its status.", float64(n), labels{"upstream": u.Name, "outcome": reason})
+	}
+	e.histogram("upstream_request_seconds", "Time of requests on the wire.", &u.Latency, of)
+}
+
 func (e exposition) alarms(s *Snapshot) {
 	raised := map[[2]string]int{}
 	for _, a := range s.Status.Alarms {

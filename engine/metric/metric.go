@@ -27,6 +27,7 @@ type Snapshot struct {
 	CRLs         []control.CRL
 	Staples      []control.Staple
 	Plugins      []control.Plugin
+	Upstreams    []control.Upstream
 	FailOpen     uint64 // clients admitted although their revocation could not be learned
 	AlarmsTotal  uint64 // raised since the start
 }
@@ -65,6 +66,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for i := range s.Plugins {
 		e.plugin(&s.Plugins[i])
 	}
+	for i := range s.Upstreams {
+		e.upstream(&s.Upstreams[i])
+	}
 	e.alarms(&s)
 }
 
@@ -72,16 +76,38 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 type exposition struct{ ch chan<- prometheus.Metric }
 
 func (e exposition) send(kind prometheus.ValueType, name, help string, value float64, labels prometheus.Labels) {
-	names, values := make([]string, 0, len(labels)), make([]string, 0, len(labels))
-	for k, v := range labels {
-		names, values = append(names, k), append(values, strings.ToValidUTF8(v, "�"))
-	}
-	desc := prometheus.NewDesc("wicket_"+name, help, names, nil)
+	desc, values := describe(name, help, labels)
 	m, err := prometheus.NewConstMetric(desc, kind, value, values...)
+	e.give(desc, m, err)
+}
+
+func (e exposition) give(desc *prometheus.Desc, m prometheus.Metric, err error) {
 	if err != nil {
 		m = prometheus.NewInvalidMetric(desc, err)
 	}
 	e.ch <- m
+}
+
+// describe returns a description and the values of its labels.
+func describe(name, help string, labels prometheus.Labels) (desc *prometheus.Desc, values []string) {
+	names := make([]string, 0, len(labels))
+	for k, v := range labels {
+		names, values = append(names, k), append(values, strings.ToValidUTF8(v, "�"))
+	}
+	return prometheus.NewDesc("wicket_"+name, help, names, nil), values
+}
+
+func (e exposition) histogram(name, help string, h *control.Histogram, labels prometheus.Labels) {
+	desc, values := describe(name, help, labels)
+	upTo, total := make(map[float64]uint64, len(h.Bounds)), uint64(0)
+	for i, n := range h.Counts {
+		total += n
+		if i < len(h.Bounds) {
+			upTo[h.Bounds[i]] = total
+		}
+	}
+	m, err := prometheus.NewConstHistogram(desc, total, h.Sum, upTo, values...)
+	e.give(desc, m, err)
 }
 
 func (e exposition) gauge(name, help string, value float64, labels prometheus.Labels) {

@@ -50,6 +50,11 @@ func full() Snapshot {
 			Name: "password", SHA256: "ab", Breaker: "open", Workers: 2, Up: 1, InFlight: 3, Queued: 2, Requests: 20, Allowed: 9, Denied: 8, Next: 1,
 			Calls: 21, Seconds: 0.125, Failures: map[string]uint64{"timeout": 2}, Faults: map[string]uint64{"trap": 1}, Restarts: 1,
 		}},
+		Upstreams: []control.Upstream{{
+			Name: "backend", State: "connected", Breaker: "half-open", Connections: 3, OnWire: 2, Queued: 7, Answered: 40,
+			Failed:  map[string]uint64{"timeout": 2, "refused": 0},
+			Latency: control.Histogram{Bounds: []float64{0.1, 1}, Counts: []uint64{30, 9, 3}, Sum: 12.5},
+		}},
 		FailOpen: 11, AlarmsTotal: 12,
 	}
 }
@@ -134,7 +139,7 @@ func TestPageKnowsEveryFigure(t *testing.T) {
 		t.Fatal(err)
 	}
 	listed := map[string]bool{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `(wicket_[a-z_]+)` \\| (gauge|counter) ").FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(wicket_[a-z_]+)` \\| (gauge|counter|histogram) ").FindAllStringSubmatch(string(page), -1) {
 		listed[m[1]+" "+m[2]] = true
 	}
 	there := map[string]bool{}
