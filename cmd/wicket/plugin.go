@@ -11,7 +11,8 @@ import (
 
 func pluginCommand() *cobra.Command {
 	var t target
-	return t.group("plugin", "Plugins", pluginListCommand())
+	return t.group("plugin", "Plugins: those of a running broker, and tools to write your own", pluginListCommand(),
+		pluginNewCommand(), pluginBuildCommand(), pluginTestCommand(), pluginInspectCommand())
 }
 
 func pluginListCommand() *cobra.Command {

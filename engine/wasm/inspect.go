@@ -67,6 +67,7 @@ func (h *Host) Inspect(ctx context.Context, binary []byte) (*Info, error) {
 	info := &Info{
 		Size: len(binary), SHA256: hex.EncodeToString(sum[:]),
 		Functions: len(m.functions), Globals: int(m.globals),
+		Hooks: []string{}, Exports: []Function{}, Imports: []Function{}, Grants: []string{}, Tables: []Extent{}, Problems: []string{},
 	}
 	info.Producers = producers(binary)
 	info.Language = language(m, info.Producers)

@@ -1,0 +1,137 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// toolchains are the languages of plugins, with what builds them and how long
+// their source's file is called.
+var toolchains = []struct{ language, program, source, said string }{
+	{"go", "go", "main.go", "Go"},
+	{"c", "clang", "main.c", "C"},
+}
+
+// A new author's first minutes, in each language: a plugin is made, built,
+// tested and looked into in an empty directory, without a network.
+func TestNewPlugin(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds plugins")
+	}
+	for _, c := range toolchains {
+		t.Run(c.language, func(t *testing.T) {
+			t.Parallel()
+			need(t, c.program)
+			dir := t.TempDir()
+			must(t, dir, binary, "plugin", "new", "door", "--lang", c.language)
+			dir = filepath.Join(dir, "door")
+			if r := tool(t, dir, "", binary, "plugin", "test"); r.code != 1 || !strings.Contains(r.errOut, "run wicket plugin build") {
+				t.Errorf("test before build: %+v", r)
+			}
+			must(t, dir, binary, "plugin", "build")
+			if out := must(t, dir, binary, "plugin", "test").out; !strings.Contains(out, "4 of 4 cases pass") {
+				t.Error(out)
+			}
+			looksRight(t, dir, c.said)
+			failsInWords(t, dir, c.source)
+		})
+	}
+}
+
+// looksRight inspects a new plugin.
+func looksRight(t *testing.T, dir, language string) {
+	t.Helper()
+	var info struct {
+		Language, ABI           string
+		Hooks, Grants, Problems []string
+	}
+	out := must(t, dir, binary, "plugin", "inspect", "door.wasm", "-o", "json").out
+	if err := json.Unmarshal([]byte(out), &info); err != nil {
+		t.Fatal(err)
+	}
+	if info.Language != language || strings.Join(info.Grants, " ") != "http" || len(info.Problems) > 0 {
+		t.Errorf("%s", out)
+	}
+	if text := must(t, dir, binary, "plugin", "inspect", "door.wasm").out; !strings.Contains(text, "grants: [http]") {
+		t.Errorf("the lines to write are not shown:\n%s", text)
+	}
+}
+
+// failsInWords breaks a new plugin: what the compiler says is shown, the module
+// that was there stays, and a case that does not pass any more is a difference.
+func failsInWords(t *testing.T, dir, source string) {
+	t.Helper()
+	file := filepath.Join(dir, source)
+	whole := read(t, file)
+	module := read(t, filepath.Join(dir, "door.wasm"))
+	write(t, file, whole+"\n???\n")
+	if r := tool(t, dir, "", binary, "plugin", "build"); r.code != 1 || !strings.Contains(r.errOut, source) {
+		t.Errorf("a source with a fault: %+v", r)
+	}
+	if read(t, filepath.Join(dir, "door.wasm")) != module {
+		t.Error("a build that failed has touched the module")
+	}
+	write(t, file, strings.ReplaceAll(whole, "204", "404"))
+	if r := tool(t, dir, "", binary, "plugin", "test"); !strings.Contains(r.errOut, "run wicket plugin build") {
+		t.Errorf("nobody says that the module is old: %+v", r)
+	}
+	must(t, dir, binary, "plugin", "build")
+	r := tool(t, dir, "", binary, "plugin", "test")
+	if r.code != 1 || !strings.Contains(r.out, "- decision: allow") || !strings.Contains(r.out, "+ decision: deny") || strings.Contains(r.out, "4 of 4") {
+		t.Errorf("a case that does not pass: %+v", r)
+	}
+	must(t, dir, binary, "plugin", "test", "--update")
+	if out := must(t, dir, binary, "plugin", "test").out; !strings.Contains(out, "4 of 4 cases pass") {
+		t.Errorf("after the update: %s", out)
+	}
+}
+
+// Without its toolchain, a plugin's author is told what to install.
+func TestBuildWithoutToolchain(t *testing.T) {
+	t.Parallel()
+	for _, c := range toolchains {
+		dir := t.TempDir()
+		must(t, dir, binary, "plugin", "new", "door", "--lang", c.language)
+		build := exec.Command(binary, "plugin", "build", "door")
+		build.Dir, build.Env = dir, append(os.Environ(), "PATH="+dir)
+		out, err := build.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "there is no "+c.program) || !strings.Contains(string(out), "install") {
+			t.Errorf("%s: %v %s", c.language, err, out)
+		}
+	}
+}
+
+// What is wrong is said in words, and nothing is overwritten.
+func TestPluginToolErrors(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "text.wasm"), "no module")
+	write(t, filepath.Join(dir, "empty.wasm"), "\x00asm\x01\x00\x00\x00")
+	for _, c := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"new", 2, "want the name"},
+		{"new Door", 1, `"Door" cannot be the name of a plugin`},
+		{"new .", 1, ""},
+		{"new x --lang cobol", 1, "there is one for go"},
+		{"build", 1, "not the directory of a plugin"},
+		{"build nowhere", 1, "nowhere"},
+		{"test", 1, "there are no cases"},
+		{"inspect", 2, "want the module"},
+		{"inspect text.wasm", 1, "not a WebAssembly binary"},
+		{"inspect empty.wasm", 1, "does not export wicket_abi_v1"},
+		{"inspect builtin:nobody", 1, "no built-in plugin"},
+		{"inspect empty.wasm -o xml", 2, "--output"},
+	} {
+		r := tool(t, dir, "", binary, append([]string{"plugin"}, strings.Fields(c.args)...)...)
+		if r.code != c.code || !strings.Contains(r.out+r.errOut, c.want) {
+			t.Errorf("plugin %s: %+v", c.args, r)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package scaffold
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// lang is a language with an SDK.
+type lang struct {
+	name    string
+	sdk     string   // where its SDK goes, below that of all
+	marks   []string // patterns of files, one of which a plugin in it has
+	sources []string // patterns of names that a rebuild depends on
+	tool    string   // program that builds
+	install string   // what to do when it is not there
+	build   func(dir, out string) (args, env []string, err error)
+}
+
+var languages = []*lang{
+	{
+		name: "go", sdk: "sdk/go", marks: []string{"go.mod"}, sources: []string{"*.go", "go.mod", "go.sum"},
+		tool: "go", install: "install Go 1.24 or newer: https://go.dev/dl or apt-get install golang-go", build: buildGo,
+	},
+	{
+		name: "c", sdk: "sdk/c", marks: []string{"*.c"}, sources: []string{"*.c", "*.h"},
+		tool: "clang", install: "install clang and wasm-ld: apt-get install clang lld", build: buildC,
+	},
+}
+
+// buildGo calls the stock toolchain: the same source gives the same bytes in
+// any directory, whatever the environment says.
+func buildGo(_, out string) (args, env []string, err error) {
+	return []string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w -buildid=", "-buildmode=c-shared", "-o", out, "."},
+		[]string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=", "GOEXPERIMENT=", "GOWORK=off"}, nil
+}
+
+// buildC compiles all files of the directory without a C library. An overflow
+// of the stack is a trap, not a change of data.
+func buildC(dir, out string) (args, env []string, err error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.c"))
+	if err != nil {
+		return nil, nil, err
+	}
+	args = []string{"--target=wasm32", "-std=c11", "-O2", "-Wall", "-mbulk-memory", "-nostdlib",
+		"-Wl,--no-entry,--stack-first,--strip-debug,-z,stack-size=65536", "-Iwicket/sdk/c", "-I.", "-o", out}
+	for _, f := range files {
+		args = append(args, filepath.Base(f))
+	}
+	return args, nil, nil
+}
+
+// Output is the file that Build makes of a directory: it is called like it.
+func Output(dir string) (string, error) {
+	called, err := nameOf(dir)
+	return filepath.Join(dir, called+".wasm"), err
+}
+
+// Build compiles the plugin in a directory to a file, which is replaced in one
+// step: a broker that watches it never sees half of it. The error has what the
+// compiler says.
+func Build(ctx context.Context, dir, out string) error {
+	l, err := languageOf(dir)
+	if err != nil {
+		return err
+	}
+	tool, err := exec.LookPath(l.tool)
+	if err != nil {
+		return fmt.Errorf("cannot build %q: there is no %s: %s", dir, l.tool, l.install)
+	}
+	if out, err = filepath.Abs(out); err != nil {
+		return err
+	}
+	next := out + ".new"
+	defer os.Remove(next)
+	args, env, err := l.build(dir, next)
+	if err != nil {
+		return fmt.Errorf("cannot build %q: %w", dir, err)
+	}
+	c := exec.CommandContext(ctx, tool, args...)
+	var said bytes.Buffer
+	c.Dir, c.Stdout, c.Stderr, c.Env = dir, &said, &said, append(os.Environ(), env...)
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("cannot build %q: %s: %w\n%s", dir, l.tool, err, strings.TrimSpace(said.String()))
+	}
+	if err := os.Rename(next, out); err != nil {
+		return fmt.Errorf("cannot build %q: %w", dir, err)
+	}
+	return nil
+}
+
+func languageOf(dir string) (*lang, error) {
+	if info, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("cannot build: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("cannot build %q: name the directory of the plugin", dir)
+	}
+	var marks []string
+	for _, l := range languages {
+		for _, pattern := range l.marks {
+			if found, err := filepath.Glob(filepath.Join(dir, pattern)); err == nil && len(found) > 0 {
+				return l, nil
+			}
+			marks = append(marks, pattern)
+		}
+	}
+	return nil, fmt.Errorf("cannot build %q: it is not the directory of a plugin: there is no %s", dir, strings.Join(marks, ", "))
+}
+
+// Stale names a source of a plugin that is newer than what was built of it;
+// empty when there is none, or dir holds no plugin.
+func Stale(dir, module string) string {
+	built, err := os.Stat(module)
+	if err != nil {
+		return ""
+	}
+	newer := ""
+	_ = Sources(dir, func(file string, info os.FileInfo) {
+		if info.ModTime().After(built.ModTime()) {
+			newer = file
+		}
+	})
+	return newer
+}
+
+// Sources calls f for each file that a plugin is built from.
+func Sources(dir string, f func(file string, info os.FileInfo)) error {
+	l, err := languageOf(dir)
+	if err != nil {
+		return err
+	}
+	return filepath.Walk(dir, func(file string, info os.FileInfo, err error) error {
+		if err != nil {
+			if errors.Is(err, os.ErrNotExist) {
+				return nil
+			}
+			return err
+		}
+		if info.IsDir() && file != dir && (strings.HasPrefix(info.Name(), ".") || info.Name() == "target" || info.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		for _, pattern := range l.sources {
+			if ok, _ := filepath.Match(pattern, info.Name()); ok && !info.IsDir() {
+				f(file, info)
+				break
+			}
+		}
+		return nil
+	})
+}
