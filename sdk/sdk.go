@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-//go:embed go c/wicket.h
+//go:embed go c/wicket.h rust/Cargo.toml rust/src
 var files embed.FS
 
 // Files calls f with the name, relative to the SDK's directory, and the content

@@ -9,11 +9,12 @@ import (
 	"testing"
 )
 
-// toolchains are the languages of plugins, with what builds them and how long
-// their source's file is called.
+// toolchains are the languages of plugins, with what builds them, the file that
+// a new one is written in, and what such a module is said to be written in.
 var toolchains = []struct{ language, program, source, said string }{
 	{"go", "go", "main.go", "Go"},
 	{"c", "clang", "main.c", "C"},
+	{"rust", "cargo", "src/lib.rs", "Rust"},
 }
 
 // A new author's first minutes, in each language: a plugin is made, built,
@@ -26,13 +27,16 @@ func TestNewPlugin(t *testing.T) {
 		t.Run(c.language, func(t *testing.T) {
 			t.Parallel()
 			need(t, c.program)
+			if c.language == "rust" {
+				rust(t)
+			}
 			dir := t.TempDir()
 			must(t, dir, binary, "plugin", "new", "door", "--lang", c.language)
 			dir = filepath.Join(dir, "door")
 			if r := tool(t, dir, "", binary, "plugin", "test"); r.code != 1 || !strings.Contains(r.errOut, "run wicket plugin build") {
 				t.Errorf("test before build: %+v", r)
 			}
-			must(t, dir, binary, "plugin", "build")
+			builds(t, dir, 0)
 			if out := must(t, dir, binary, "plugin", "test").out; !strings.Contains(out, "4 of 4 cases pass") {
 				t.Error(out)
 			}
@@ -40,6 +44,34 @@ func TestNewPlugin(t *testing.T) {
 			failsInWords(t, dir, c.source)
 		})
 	}
+}
+
+// rust makes sure that Debian's Rust can compile plugins.
+func rust(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("/usr/lib/rustlib/wasm32-unknown-unknown"); err != nil {
+		absent(t, "libstd-rust-dev-wasm32")
+	}
+}
+
+// builds runs wicket plugin build, with the toolchains of the system before
+// those of the user, which may lack a target.
+func builds(t *testing.T, dir string, code int) result {
+	t.Helper()
+	path := os.Getenv("PATH")
+	if exists(filepath.Join(dir, "Cargo.toml")) {
+		path = "/usr/bin:" + path
+	}
+	r := tool(t, dir, "", "env", "PATH="+path, binary, "plugin", "build")
+	if r.code != code {
+		t.Fatalf("wicket plugin build: %+v", r)
+	}
+	return r
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 // looksRight inspects a new plugin.
@@ -69,7 +101,7 @@ func failsInWords(t *testing.T, dir, source string) {
 	whole := read(t, file)
 	module := read(t, filepath.Join(dir, "door.wasm"))
 	write(t, file, whole+"\n???\n")
-	if r := tool(t, dir, "", binary, "plugin", "build"); r.code != 1 || !strings.Contains(r.errOut, source) {
+	if r := builds(t, dir, 1); !strings.Contains(r.errOut, source) {
 		t.Errorf("a source with a fault: %+v", r)
 	}
 	if read(t, filepath.Join(dir, "door.wasm")) != module {
@@ -79,7 +111,7 @@ func failsInWords(t *testing.T, dir, source string) {
 	if r := tool(t, dir, "", binary, "plugin", "test"); !strings.Contains(r.errOut, "run wicket plugin build") {
 		t.Errorf("nobody says that the module is old: %+v", r)
 	}
-	must(t, dir, binary, "plugin", "build")
+	builds(t, dir, 0)
 	r := tool(t, dir, "", binary, "plugin", "test")
 	if r.code != 1 || !strings.Contains(r.out, "- decision: allow") || !strings.Contains(r.out, "+ decision: deny") || strings.Contains(r.out, "4 of 4") {
 		t.Errorf("a case that does not pass: %+v", r)

@@ -20,6 +20,7 @@ type lang struct {
 	tool    string   // program that builds
 	install string   // what to do when it is not there
 	build   func(dir, out string) (args, env []string, err error)
+	made    string // pattern of the module that it makes, when it cannot be told where to
 }
 
 var languages = []*lang{
@@ -30,6 +31,12 @@ var languages = []*lang{
 	{
 		name: "c", sdk: "sdk/c", marks: []string{"*.c"}, sources: []string{"*.c", "*.h"},
 		tool: "clang", install: "install clang and wasm-ld: apt-get install clang lld", build: buildC,
+	},
+	{
+		name: "rust", sdk: "sdk/rust", marks: []string{"Cargo.toml"}, sources: []string{"*.rs", "Cargo.toml", "Cargo.lock"},
+		tool: "cargo", install: "install Rust and its target wasm32-unknown-unknown: apt-get install rustc cargo libstd-rust-dev-wasm32, " +
+			"or https://rustup.rs and rustup target add wasm32-unknown-unknown",
+		build: buildRust, made: "target/wasm32-unknown-unknown/release/*.wasm",
 	},
 }
 
@@ -53,6 +60,12 @@ func buildC(dir, out string) (args, env []string, err error) {
 		args = append(args, filepath.Base(f))
 	}
 	return args, nil, nil
+}
+
+// buildRust calls cargo, which needs no network for a plugin whose only
+// dependency is the SDK.
+func buildRust(string, string) (args, env []string, err error) {
+	return []string{"build", "--release", "--quiet", "--target", "wasm32-unknown-unknown"}, []string{"CARGO_TARGET_DIR=target"}, nil
 }
 
 // Output is the file that Build makes of a directory: it is called like it.
@@ -88,10 +101,31 @@ func Build(ctx context.Context, dir, out string) error {
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("cannot build %q: %s: %w\n%s", dir, l.tool, err, strings.TrimSpace(said.String()))
 	}
+	if l.made != "" {
+		if err := fetch(filepath.Join(dir, l.made), next); err != nil {
+			return fmt.Errorf("cannot build %q: %w", dir, err)
+		}
+	}
 	if err := os.Rename(next, out); err != nil {
 		return fmt.Errorf("cannot build %q: %w", dir, err)
 	}
 	return nil
+}
+
+// fetch copies the one file that a pattern finds.
+func fetch(pattern, to string) error {
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		return err
+	}
+	if len(found) != 1 {
+		return fmt.Errorf("the toolchain has made %d modules of the form %q, and one is wanted", len(found), pattern)
+	}
+	content, err := os.ReadFile(found[0])
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o644)
 }
 
 func languageOf(dir string) (*lang, error) {
