@@ -617,7 +617,6 @@ static inline void wicket_topic_code(wicket_message *v, int code) { wicket__put_
 #define wicket_user_property(v, key, value) wicket__put_property(v, 11, WICKET_TEXT(key), WICKET_TEXT(value))
 #define wicket_username(v, text) wicket__put_bytes(v, 9, WICKET_TEXT(text))
 #define wicket_client_id(v, text) wicket__put_bytes(v, 10, WICKET_TEXT(text))
-#define wicket_auth_data(v, text) wicket__put_bytes(v, 12, WICKET_TEXT(text))
 #define wicket_mountpoint(v, text) wicket__put_bytes(v, 14, WICKET_TEXT(text))
 
 static inline void wicket__begin_measured(wicket_message *m, unsigned num, wicket_text t) {

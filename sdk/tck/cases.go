@@ -282,6 +282,8 @@ func plainCases() []Case {
 	topics := &wire.Authorize{ClientID: "c", Action: wire.Subscribe, Topics: []wire.Topic{{Topic: "open"}, {Topic: "secret"}, {Topic: "other"}}}
 	perTopic := Case{ID: "AUTHZ-01", Rule: "each topic has a code of its own", Export: "wicket_authorize", Event: topics.Append(nil)}
 	perTopic.expect(topics)
+	everything := decision("decision-full")
+	everything.AuthData = nil // reserved
 	settings := Load
 	settings.Config = ` {"text": "ä \"\\\/\b\f\n\r\t\u00e9\ud83d\ude00", "block": {"x": [1, -2.5e+3, {}], "key": "k"}, "z": null} `
 	return []Case{
@@ -289,7 +291,7 @@ func plainCases() []Case {
 		authenticate("AUTHN-02", "deny", "a code needs no more", Case{Answer: answer(wire.Deny, wire.Decision{})}),
 		authenticate("AUTHN-03", "next", "a code needs no more", Case{Answer: answer(wire.Next, wire.Decision{})}),
 		authenticate("AUTHN-04", "banned", "a denial carries a reason and a text", Case{Answer: answer(wire.Deny, wire.Decision{Reason: 0x8A, ReasonText: "who is sensor 1/ä?"})}),
-		authenticate("AUTHN-05", "full", "every field of a Decision can be set", Case{Answer: answer(wire.Allow, decision("decision-full"))}),
+		authenticate("AUTHN-05", "full", "every field of a Decision can be set", Case{Answer: answer(wire.Allow, everything)}),
 		authenticate("AUTHN-06", "named", "a NEXT can name the client", Case{Answer: answer(wire.Next, decision("decision-named"))}),
 		authenticate("AUTHN-07", "long", "a Decision is as long as it has to be", Case{Answer: answer(wire.Allow, attributes("long", strings.Repeat("x", 60000)))}),
 		authenticate("LOG-01", "log", "a line goes to each level", Case{Answer: answer(wire.Allow, wire.Decision{}),

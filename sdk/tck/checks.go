@@ -22,7 +22,7 @@ var Checks = []Check{
 	{"MANY-02", "a completion that nobody waits for is ignored", strayCompletion},
 	{"READ-01", "an event that ends early is an error or the shorter event, never something else", cutEvents},
 	{"READ-02", "any byte may be changed", changedEvents},
-	{"MEM-01", "ten thousand events take no more memory than a thousand", flatMemory},
+	{"MEM-01", "memory does not grow with the number of events", flatMemory},
 	{"MEM-02", "a buffer that cannot be had is refused", largeBuffers},
 	{"HOST-01", "clock, random numbers and features are the host's", hostValues},
 	{"LOAD-04", "the plugin is told of its end", unload},
@@ -157,7 +157,8 @@ func flatMemory(t *testing.T, g *harness.Guest) {
 		}
 		return g.Memory()
 	}
-	if before, after := round(1000), round(9000); after > before {
+	// A garbage collector may still find its pace, but 5,000 lost events are 3 MB.
+	if before, after := round(5000), round(5000); after > before+max(before/4, 64<<10) {
 		t.Errorf("memory went from %d to %d KiB", before>>10, after>>10)
 	}
 }

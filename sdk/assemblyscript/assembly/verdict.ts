@@ -113,10 +113,6 @@ export class Verdict {
     this.detail.property(11, key, value);
     return this;
   }
-  authData(data: Uint8Array): Verdict {
-    this.detail.bytes(12, data);
-    return this;
-  }
   limits(l: Limits): Verdict {
     const m = new Writer();
     m.number(1, l.maxPacketSize);

@@ -152,8 +152,6 @@ impl Verdict {
     pub fn client_id(self, id: &str) -> Self { self.bytes(10, id.as_bytes()) }
     /// Adds a user property to the CONNACK.
     pub fn user_property(self, key: &str, value: &str) -> Self { self.property(11, key, value) }
-    /// Sets the data of enhanced authentication.
-    pub fn auth_data(self, data: &[u8]) -> Self { self.bytes(12, data) }
     /// Sets the prefix that stands before every topic of the client.
     pub fn mountpoint(self, prefix: &str) -> Self { self.bytes(14, prefix.as_bytes()) }
     /// Sets caps of the session.

@@ -19,7 +19,7 @@ import (
 
 // Languages are those that there is an SDK for; each is a folder here with the
 // guest of the kit.
-var Languages = []string{"c", "rust", "assemblyscript"}
+var Languages = []string{"go", "c", "rust", "assemblyscript"}
 
 // builder is the toolchain of a language. A command sees the root of the
 // repository as $ROOT, a copy of the plugin's folder as its working directory,

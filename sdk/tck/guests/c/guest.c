@@ -290,7 +290,6 @@ static int full(wicket_request req) {
 	wicket_username(&v, "alice@example.com");
 	wicket_client_id(&v, "assigned-1");
 	wicket_user_property(&v, "welcome", "yes");
-	wicket_auth_data(&v, ((wicket_text){"\0\1\2", 3}));
 	wicket_limits(&v, 65536, 20, 5);
 	wicket_mountpoint(&v, "tenant/7/");
 	return wicket_answer(req, &v);

@@ -71,16 +71,14 @@ function post(ctx: Context, client: string): Verdict {
 }
 
 function full(): Verdict {
-  const first = Rule.publish("devices/${clientid}/#"), second = Rule.subscribe("all/#"), data = new Uint8Array(3);
+  const first = Rule.publish("devices/${clientid}/#"), second = Rule.subscribe("all/#");
   first.qos = 3;
   first.retain = 2;
   second.exact = true;
-  data[1] = 1;
-  data[2] = 2;
   return Verdict.allow().superuser().rule(first).rule(second).rule(Rule.deny("#"))
     .default(Code.Next).ttl(-1).expireAt(4102444800).attribute("site", "7")
     .username("alice@example.com").clientId("assigned-1").userProperty("welcome", "yes")
-    .authData(data).limits(new Limits(65536, 20, 5)).mountpoint("tenant/7/");
+    .limits(new Limits(65536, 20, 5)).mountpoint("tenant/7/");
 }
 
 function lines(client: string): Verdict {

@@ -114,7 +114,6 @@ fn full() -> Verdict {
         .username("alice@example.com")
         .client_id("assigned-1")
         .user_property("welcome", "yes")
-        .auth_data(&[0, 1, 2])
         .limits(Limits { max_packet_size: 65536, max_inflight: 20, max_subscriptions: 5 })
         .mountpoint("tenant/7/")
 }
