@@ -50,7 +50,7 @@ var codes = map[int32]string{wire.Deny: "deny", wire.Allow: "allow", wire.Next: 
 
 // fields are the names of cert_field that the golden cases use.
 var fields = map[string]wicket.CertField{
-	"cn": wicket.CertCommonNames, "dn": wicket.CertSubject, "san_uri": wicket.CertSANURI, "md5": wicket.CertMD5, "serial": wicket.CertSerial,
+	"cn": wicket.CertCommonNames, "dn": wicket.CertSubject, "san_uri": wicket.CertSANURI, "md5": wicket.CertMD5, "serial": wicket.CertSerial, "sha256": wicket.CertSHA256,
 }
 
 // TestGolden runs the module itself: what a client is named after, from the
@@ -127,7 +127,7 @@ func write(t *testing.T, file string, doc *golden) {
 func TestLoadRefuses(t *testing.T) {
 	module, _ := plugins.Builtin("certmap")
 	for config, log := range map[string]string{
-		``:                    `3 the config maps nothing: give username, client_id or attributes, such as username: cn`,
+		``:                    `3 the config maps nothing: give username, client_id, attributes or checks, such as username: cn`,
 		`{"client_id":"crt"}`: `3 client_id: crt is the certificate in DER, which no client id can be: take "pem" (its Base64), "md5" or "sha256"`,
 		`{"username":"cn","required":1,"listeners":{"tls":{}}}`: `3 required: want true or false, not a number; listeners.tls: want a listener's type and name, such as tls:default`,
 	} {

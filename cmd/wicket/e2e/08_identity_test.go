@@ -162,6 +162,41 @@ func TestRequiredIdentity(t *testing.T) {
 	}
 }
 
+// MAP-12: what a certificate says lets a client in, with the rules, or keeps it
+// out; without one nothing matches.
+func TestIdentityChecks(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t, "Root")
+	for _, name := range []string{"dev-1", "dev-2", "pump"} {
+		a.issue(name, "client")
+	}
+	p := a.mapped(`
+plugins:
+  certmap:
+    file: "builtin:certmap"
+    config:
+      username: cn
+      attributes: { role: "cn|part(\"-\", 1)" }
+      checks:
+        - { match: { cn: dev-2, issuer: "*Root*" }, result: deny }
+        - { match: [ { attributes.role: dev }, { sha256: "*", listener: "tls:*", peerhost: "127.*" } ], result: allow }
+        - { match: { username: dev-1 }, result: allow }
+      rules: [ "allow all of/${username}" ]
+      default: deny
+auth: { chain: [certmap] }
+`)
+	addr := p.addr("tls:default")
+	host, port := hostPort(t, addr)
+	if !granted(t, addr, "of/dev-1", a.identity("dev-1")...) || granted(t, addr, "of/other", a.identity("dev-1")...) {
+		t.Error("a check that allows does not let dev-1 in with its rules")
+	}
+	s := startSub(t, append([]string{"-h", host, "-p", port, "-V", "mqttv5", "-t", "t"}, a.identity("dev-2")...)...)
+	s.hear("received CONNACK (135)")
+	s.kill()
+	shut(t, addr, a.identity("pump")...) // nobody decides about it
+	shut(t, addr, "--cafile", a.path("ca.pem"), "-u", "dev-1", "-P", "x")
+}
+
 // C5: after a reload with another mapping a client that reconnects has its new
 // name, on a resumed TLS session too: names are looked up at each CONNECT.
 func TestMappingChanges(t *testing.T) {

@@ -17,9 +17,9 @@ type Mapper struct {
 
 // Authenticate names a client, or refuses it. Names are built in the order of
 // the specification (MAP-09): the user name; the client id; the user name as
-// client id, where that is asked for; attributes. It answers Next with them, so
-// that the next plugin decides about the client under its new names, and allows
-// only those that accept speaks of.
+// client id, where that is asked for; attributes. The checks come after (MAP-12).
+// It answers Next with the names, so that the next plugin decides about the client
+// under them, and allows only those that accept or a check speaks of.
 func (m *Mapper) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
 	s := m.listeners[c.Listener]
 	if s == nil {
@@ -49,11 +49,32 @@ func (m *Mapper) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Ver
 		id = r.username
 		r.clientID = id
 	}
+	otherwise := wicket.CodeNext
+	if s.accept && complete && r.certified() {
+		otherwise = wicket.CodeAllow
+	}
+	code, index := s.subject(&r, user, id).checked(otherwise)
 	v := wicket.Next()
-	if s.accept && complete && r.certified() && c.AuthMethod == "" {
+	switch {
+	case code == wicket.CodeDeny:
+		return wicket.Deny().Reason(wicket.NotAuthorized).Text("checks[" + strconv.Itoa(index) + "] refuses the client")
+	case code == wicket.CodeAllow && c.AuthMethod == "": // an exchange is for others to answer
 		v = s.allow
 	}
 	return s.name(v, &r, user, id)
+}
+
+// subject tells which of the names are still the client's own although they
+// are mapped. A client id made of such a user name is one as well.
+func (s *settings) subject(r *reading, user, id string) *subject {
+	out := &subject{reading: r, s: s, claimedUsername: s.username != nil && user == ""}
+	switch {
+	case s.usernameAsClientID:
+		out.claimedClientID = out.claimedUsername
+	case s.clientID != nil:
+		out.claimedClientID = id == "" || out.claimedUsername && s.clientID.names("username")
+	}
+	return out
 }
 
 // name adds the names to a verdict, unless one of them is nobody's.

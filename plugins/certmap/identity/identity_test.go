@@ -300,7 +300,7 @@ func TestUncleanNames(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	for _, c := range []struct{ config, want string }{
-		{``, `the config maps nothing: give username, client_id or attributes, such as username: cn`},
+		{``, `the config maps nothing: give username, client_id, attributes or checks, such as username: cn`},
 		{`{"username":"disabled"}`, `the config maps nothing`},
 		{`{"usrname":"cn"}`, `usrname: no such key; there are username, peer_cert_as_username, client_id`},
 		{`{"username":"cm"}`, `username: no such field "cm"; there are cn, dn,`},
@@ -318,7 +318,7 @@ func TestFaults(t *testing.T) {
 		{`{"attributes":{"a":"cn"},"accept":true}`, `accept: a client that is let in by its certificate needs a name from it`},
 		{`{"username":"sni","accept":true}`, `username: with accept a user name is made of the certificate alone`},
 		{`{"username":"${cn}-${clientid}","accept":true}`, `username: with accept`},
-		{`{"username":"cn","rules":["allow all #"]}`, `rules: rules and default are for clients that accept lets in`},
+		{`{"username":"cn","rules":["allow all #"]}`, `rules: rules and default are for clients that accept or a check lets in`},
 		{`{"username":"cn","default":"allow"}`, `rules: rules and default are for`},
 		{`{"username":"cn","accept":true,"default":"ask"}`, `default: want allow, deny or next`},
 		{`{"username":"cn","accept":true,"rules":["allow all #","alow all #"]}`, `rules[1]: want superuser, allow or deny, not "alow"`},

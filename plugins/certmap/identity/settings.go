@@ -21,8 +21,9 @@ type settings struct {
 	accept             bool
 	rules              []wicket.Rule
 	rest               wicket.Code // what no rule matches
+	checks             []check
 
-	allow wicket.Verdict // for clients that are accepted
+	allow wicket.Verdict // for clients that are let in
 }
 
 // attribute is a client attribute and where its value comes from.
@@ -59,14 +60,14 @@ func New(text string) (m *Mapper, notes []string, err error) {
 		}
 	}
 	notes = append(m.global.check(o), notes...)
-	if !slices.ContainsFunc(all, (*settings).accepts) && (o.Has("default") || slices.ContainsFunc(all, (*settings).grants)) {
-		o.Fault("rules", "rules and default are for clients that accept lets in; without it the plugins after this one give the permissions")
+	if !slices.ContainsFunc(all, (*settings).letsIn) && (o.Has("default") || slices.ContainsFunc(all, (*settings).grants)) {
+		o.Fault("rules", "rules and default are for clients that accept or a check lets in; without them the plugins after this one give the permissions")
 	}
 	if err := o.Err(); err != nil {
 		return nil, nil, err
 	}
 	if !slices.ContainsFunc(all, (*settings).maps) {
-		return nil, nil, errors.New("the config maps nothing: give username, client_id or attributes, such as username: cn")
+		return nil, nil, errors.New("the config maps nothing: give username, client_id, attributes or checks, such as username: cn")
 	}
 	return m, unique(notes), nil
 }
@@ -115,6 +116,7 @@ func (s *settings) read(o *config.Object) {
 		}
 	}
 	s.readDefault(o)
+	s.checks = readChecks(o, s.checks)
 }
 
 func (s *settings) readDefault(o *config.Object) {
@@ -202,6 +204,7 @@ func (s *settings) check(o *config.Object) (notes []string) {
 	if s.usernameAsClientID && s.clientID != nil {
 		notes = append(notes, "use_username_as_clientid overrides client_id")
 	}
+	notes = append(notes, s.checkChecks(o)...)
 	s.allow = wicket.Allow().Rule(s.rules...).Default(s.rest)
 	return notes
 }
@@ -246,12 +249,12 @@ func (s *settings) mentions(placeholder string) bool {
 	return false
 }
 
-func (s *settings) accepts() bool { return s.accept }
+func (s *settings) letsIn() bool { return s.accept || s.allows() }
 
 func (s *settings) grants() bool { return len(s.rules) > 0 }
 
 func (s *settings) maps() bool {
-	return s.username != nil || s.clientID != nil || s.usernameAsClientID || len(s.attributes) > 0
+	return s.username != nil || s.clientID != nil || s.usernameAsClientID || len(s.attributes) > 0 || len(s.checks) > 0
 }
 
 // unique drops what has been said before.
