@@ -60,7 +60,7 @@ func (c *conn) exchange(ctx context.Context, r *Request) (out Response, err erro
 	before := c.link.sent.Load()
 	answer, err := c.cc.RoundTrip(request)
 	if err != nil {
-		if ctx.Err() == nil && (!c.http2 && c.link.sent.Load() == before || strings.Contains(err.Error(), "graceful shutdown GOAWAY")) {
+		if ctx.Err() == nil && (!c.http2 && c.link.sent.Load() == before || c.http2 && unprocessed(err)) {
 			return Response{}, errUnsent
 		}
 		return Response{}, err
@@ -75,6 +75,14 @@ func (c *conn) exchange(ctx context.Context, r *Request) (out Response, err erro
 	}
 	c.served.Store(true)
 	return Response{Status: answer.StatusCode, Header: list(answer.Header), Body: body}, nil
+}
+
+// unprocessed reports whether HTTP/2 vouches for it that the server has not
+// looked at a request (RFC 9113 section 8.7). net/http has no types for that;
+// TestGoAway notices a new wording.
+func unprocessed(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "client conn not usable") || strings.Contains(text, "graceful shutdown GOAWAY") || strings.Contains(text, "REFUSED_STREAM")
 }
 
 // request builds what goes on the wire. It checks once more what Send has let

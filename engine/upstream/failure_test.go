@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -331,4 +332,32 @@ func TestClose(t *testing.T) {
 			t.Errorf("got %v, want canceled", k)
 		}
 	})
+}
+
+// TestGoAway: a server that ends HTTP/2 connections gracefully, as load
+// balancers do, loses nobody a request (RFC 9113 section 6.8).
+func TestGoAway(t *testing.T) {
+	ca := newAuthority(t, "CA")
+	var served atomic.Int32
+	server := serve(t, ca.leaf(t, "127.0.0.1"), nil, true, func(w http.ResponseWriter, r *http.Request) {
+		if served.Add(1)%20 == 0 {
+			w.Header().Set("Connection", "close") // GOAWAY, for net/http
+		}
+		fmt.Fprint(w, "ok")
+	})
+	_, u := open(t, trusting(server, ca))
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			for range 25 {
+				if got := ask(t, u, Request{Method: "POST", Body: []byte("x")}); got.err != nil {
+					t.Error(got.err)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	if s := u.State(); s.Answered != 200 {
+		t.Errorf("answered %d of 200, failed %v", s.Answered, s.Failed)
+	}
 }

@@ -265,12 +265,13 @@ func (u *Upstream) worked(c *conn, one *call, out Response, err error, took time
 }
 
 // resend puts back a call that met a connection which had gone: nobody has
-// seen it, so that this is no retry. Once is enough.
+// seen it, so that this is no retry.
 func (u *Upstream) resend(one *call) bool {
-	if one.again || one.late || one.ctx.Err() != nil || u.breaker.phase == Opened {
+	if one.again == maxAgain || one.late || one.ctx.Err() != nil || u.breaker.phase == Opened {
 		return false
 	}
-	one.again, one.state = true, waiting
+	one.state = waiting
+	one.again++
 	u.queue.pushFront(one)
 	return true
 }

@@ -18,7 +18,7 @@ type call struct {
 
 	// Guarded by the upstream's mutex.
 	state      callState
-	again      bool // it was on a connection that had gone before
+	again      int  // connections that had gone before it was sent
 	late       bool // its time is over
 	prev, next *call
 	cancel     context.CancelCauseFunc // while it is on the wire
@@ -34,6 +34,9 @@ const (
 
 // left is the time until the call ends.
 func (c *call) left() time.Duration { return c.timeout - time.Since(c.began) }
+
+// maxAgain is how many connections may go before a call is sent.
+const maxAgain = 10
 
 // size is what a call counts for maxWaiting.
 func (c *call) size() int {

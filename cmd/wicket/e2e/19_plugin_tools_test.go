@@ -167,3 +167,79 @@ func TestPluginToolErrors(t *testing.T) {
 		}
 	}
 }
+
+// Who saves a source sees the running broker take the new plugin, and keep the
+// old one while the new one does not pass its cases.
+func TestPluginDev(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds plugins")
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	must(t, dir, binary, "plugin", "new", "door")
+	builds(t, filepath.Join(dir, "door"), 0)
+	write(t, filepath.Join(dir, "wicket.yaml"), `
+listeners: { tcp: { default: { bind: "127.0.0.1:0" } } }
+upstreams: { backend: { url: "http://127.0.0.1:9" } }
+plugins: { door: { file: door/door.wasm, grants: [http], upstreams: [backend] } }
+auth: { chain: [door] }
+`)
+	launchIn(t, dir, "--config", "wicket.yaml", "--data", "data")
+	said := follow(t, dir, "plugin", "dev", "door", "--broker-socket", filepath.Join(dir, "data", "control.sock"))
+	sees := func(want string, times int) {
+		t.Helper()
+		eventually(t, want, 2*patience, func() bool { return strings.Count(said.String(), want) >= times })
+	}
+	sees(`4 cases pass; live as "door"`, 1)
+	file := filepath.Join(dir, "door", "main.go")
+	whole := read(t, file)
+	write(t, file, strings.Replace(whole, "204", "404", 1))
+	sees("the old module stays", 1)
+	write(t, file, whole+"???")
+	sees("main.go:", 1)
+	write(t, file, strings.Replace(whole, "return wicket.Allow()", "wicket.Info(\"known\")\n\t\treturn wicket.Allow()", 1))
+	sees(`4 cases pass; live as "door"`, 2)
+}
+
+// follow starts wicket and returns what it says, as it says it.
+func follow(t *testing.T, dir string, args ...string) *output {
+	t.Helper()
+	c := exec.Command(binary, args...)
+	said := new(output)
+	c.Dir, c.Stdout, c.Stderr = dir, said, said
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Signal(os.Interrupt)
+		if err := c.Wait(); err != nil || t.Failed() {
+			t.Logf("wicket %s: %v\n%s", strings.Join(args, " "), err, said.String())
+		}
+	})
+	return said
+}
+
+// Figures of a plugin come for each case that asks something.
+func TestPluginBench(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "users"), "")
+	write(t, filepath.Join(dir, "cases.yaml"), "config: {users_file: users}\ncases: [{name: nobody, authenticate: {}}]\n")
+	var f struct {
+		Events, Faults uint64
+		P50            int64 `json:"p50_ns"`
+		P99            int64 `json:"p99_ns"`
+		Guest          int64 `json:"guest_ns_per_event"`
+		Memory         int64 `json:"start_memory"`
+	}
+	out := must(t, dir, binary, "plugin", "bench", "builtin:password", "--time", "200ms", "-o", "json").out
+	if err := json.Unmarshal([]byte(out), &f); err != nil {
+		t.Fatal(err)
+	}
+	if f.Events == 0 || f.Faults > 0 || f.P50 <= 0 || f.P99 < f.P50 || f.Guest <= 0 || f.Memory <= 0 {
+		t.Errorf("%s", out)
+	}
+	if r := tool(t, dir, "", binary, "plugin", "bench", "builtin:password", "--run", "somebody"); r.code != 1 {
+		t.Errorf("%+v", r)
+	}
+}

@@ -139,6 +139,9 @@ func (p *parser) object() (members []Member) {
 			return
 		}
 		p.at++
+		if members == nil {
+			members = make([]Member, 0, 4)
+		}
 		members = append(members, Member{key, p.value()})
 	})
 	return members

@@ -131,7 +131,8 @@ func (a *Answer) response() (upstream.Response, error) {
 
 // network is all upstreams of a case, and what they were asked.
 type network struct {
-	clock *clock
+	clock  *clock
+	forget bool // requests are not kept; set before they are made
 
 	mu       sync.Mutex
 	requests []string
@@ -171,7 +172,9 @@ func (s *standIn) answer(r *upstream.Request) (upstream.Response, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	asked := strings.TrimSpace(fmt.Sprintf("%s %s %s %s", r.Method, s.name, r.Path, r.Body))
-	n.requests = append(n.requests, asked)
+	if !n.forget {
+		n.requests = append(n.requests, asked)
+	}
 	for i, a := range s.answers {
 		if !a.fits(r, s.used[i]) {
 			continue
@@ -186,6 +189,9 @@ func (s *standIn) answer(r *upstream.Request) (upstream.Response, error) {
 			return fail(kind, errors.New(a.Fail))
 		}
 		return a.response()
+	}
+	if n.forget {
+		return fail(upstream.Refused, errors.New("the case has no answer for this request"))
 	}
 	n.problems = append(n.problems, fmt.Sprintf("upstream %q has no answer for %s", s.name, asked))
 	return fail(upstream.Refused, errors.New("the case has no answer for this request"))
