@@ -12,7 +12,8 @@ import (
 func pluginCommand() *cobra.Command {
 	var t target
 	return t.group("plugin", "Plugins: those of a running broker, and tools to write your own", pluginListCommand(),
-		pluginNewCommand(), pluginBuildCommand(), pluginTestCommand(), pluginInspectCommand())
+		pluginNewCommand(), pluginBuildCommand(), pluginTestCommand(), pluginInspectCommand(),
+		pluginBenchCommand(), pluginDevCommand())
 }
 
 func pluginListCommand() *cobra.Command {

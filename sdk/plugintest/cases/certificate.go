@@ -85,7 +85,7 @@ func (c *Certificate) names(t *x509.Certificate) error {
 			}
 			t.URIs = append(t.URIs, u)
 		default:
-			return fmt.Errorf("san %q: begin with dns:, ip:, email: or uri:", text)
+			return fmt.Errorf("san %q begins with none of dns:, ip:, email: and uri:", text)
 		}
 	}
 	return nil
