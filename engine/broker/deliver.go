@@ -235,7 +235,7 @@ func (c *Client) pump() {
 	if expired > 0 {
 		s.tally.add(cExpired, int(expired))
 	}
-	if sub.Bereft && !sub.Waiting() && sub.Inflight() == 0 {
+	if sub.Bereft && sub.move == nil && !sub.Waiting() && sub.Inflight() == 0 {
 		sub.Bereft = false
 	}
 	if c.replay != nil {

@@ -200,6 +200,10 @@ func (l *forwarded) open(s *Shard) {
 		s.tally.add(cExpired, 1)
 		return
 	}
+	if !sub.wants(l.msg.Topic) { // the shard that it came from still has what was taken out here
+		s.tally.add(cDenied, 1)
+		return
+	}
 	x := s.begin(l.routed)
 	s.deliver(&l.hit, x)
 	x.end()
