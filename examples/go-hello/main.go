@@ -1,3 +1,4 @@
+// Command go-hello lets in whom an HTTP server knows: the first plugin.
 package main
 
 import wicket "github.com/wicketmq/wicket/sdk/go"

@@ -36,11 +36,12 @@ func manyPending(t *testing.T, g *harness.Guest) {
 			t.Fatalf("request %d returned %d", i, code)
 		}
 	}
-	calls, requests := g.Calls, g.Requests
+	calls := g.Calls
 	for i := range calls { // 617 and the number of calls have no common factor
 		g.Complete(calls[(i*617)%len(calls)].ID, wire.OK, "")
 	}
-	if requests = g.Requests; len(requests) != 666 {
+	requests := g.Requests
+	if len(requests) != 666 {
 		t.Fatalf("%d requests", len(requests))
 	}
 	for i := range requests {
