@@ -52,16 +52,6 @@ func code(source string) (n int) {
 	return n
 }
 
-// lines counts those that are neither blank nor a comment.
-func lines(source string) (n int) {
-	for line := range strings.Lines(source) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
-			n++
-		}
-	}
-	return n
-}
-
 func read(t *testing.T, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)

@@ -2,6 +2,5 @@
 
 package tck_test
 
-// raceEnabled: large modules take long to compile under the race
-// detector.
+// raceEnabled: large modules take long to compile under the race detector.
 const raceEnabled = true
