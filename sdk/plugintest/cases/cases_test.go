@@ -230,7 +230,7 @@ func TestParseErrors(t *testing.T) {
 		"cases:\n- name: x\n  authenticate: {peer: there}":                     `"there" is no address`,
 		"cases:\n- name: x\n  authorize: {action: publish, topics: [{t: x}]}":  "field t not found",
 		"cases:\n- name: x\n  authenticate: {version: 6}":                      "version 6",
-		"cases:\n- name: x\n  authenticate: {tls: {certificate: {san: [x]}}}":  "begins with none of dns:",
+		"cases:\n- name: x\n  authenticate: {tls: {certificate: {san: [x]}}}":  "has none of the forms dns:",
 		"cases:\n- name: x\n  authenticate: {}\n  upstreams: {a: [{fail: x}]}": `fail "x"`,
 		"cases:\n- name: x\n  authenticate: {}\n  expect: {permits: [read a]}": `action "read"`,
 	} {

@@ -85,7 +85,7 @@ func (c *Certificate) names(t *x509.Certificate) error {
 			}
 			t.URIs = append(t.URIs, u)
 		default:
-			return fmt.Errorf("san %q begins with none of dns:, ip:, email: and uri:", text)
+			return fmt.Errorf("san %q has none of the forms dns:x, ip:x, email:x and uri:x", text)
 		}
 	}
 	return nil
