@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime"
 	"sync"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/wicketmq/wicket/engine/alarm"
 	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/ban"
 	"github.com/wicketmq/wicket/engine/broker"
 	"github.com/wicketmq/wicket/engine/config"
 	"github.com/wicketmq/wicket/engine/reactor"
@@ -44,13 +46,14 @@ type Engine struct {
 	alarms    *alarm.Registry
 	bundles   bundles
 	revoked   *revocation
-	upstreams *upstream.Set
 	issuance  issuance
+	upstreams *upstream.Set
 	gate      atomic.Pointer[auth.Gate]
 	host      *wasm.Host // what all plugins share
 	plugins   plugins    // those of the gate in use
 	broker    *broker.Broker
 	reactor   *reactor.Reactor
+	bans      *ban.List
 	serving   atomic.Bool // the reactor is there
 	started   time.Time
 
@@ -77,10 +80,13 @@ func Start(o Options) (*Engine, error) {
 	e.alarms = alarm.New(o.Log, time.Now)
 	e.revoked = newRevocation(o.Config.CRLCache, o.Log, e.alarms, e.rejudge)
 	e.bundles.revocation = e.revoked.checker
-	e.upstreams = upstream.NewSet(upstreamChanged(e.alarms))
 	e.bundles.challenge = e.issuance.challenges.For
-	var err error
-	if e.host, err = newHost(o.Config, o.Log); err != nil {
+	e.upstreams = upstream.NewSet(upstreamChanged(e.alarms))
+	err := e.openBans(o.Config)
+	if err == nil {
+		e.host, err = newHost(o.Config, o.Log)
+	}
+	if err != nil {
 		e.revoked.close()
 		return nil, err
 	}
@@ -182,6 +188,10 @@ func (e *Engine) Reload(cfg *config.Config) error {
 		e.log.Error("cannot change OCSP stapling, which goes on as before", "error", err)
 	}
 	before, old := e.gate.Swap(gate), e.plugins
+	e.setFlapping(cfg)
+	if permissionsChange(e.cfg, cfg) || !maps.Equal(old, loaded) {
+		e.broker.Rejudge("")
+	}
 	e.plugins = loaded
 	e.retiring.Go(func() { e.retire(before, old, loaded) })
 	for _, c := range config.Diff(e.cfg, cfg) {

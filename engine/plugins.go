@@ -102,7 +102,7 @@ func (e *Engine) loadGate(cfg *config.Config) (*auth.Gate, plugins, error) {
 	var gate *auth.Gate
 	err := errors.Join(errs...)
 	if err == nil {
-		gate, err = auth.NewGate(gateOptions(cfg, loaded))
+		gate, err = e.newGate(cfg, loaded)
 	}
 	if err != nil {
 		loaded.close(e.life, e.plugins)
@@ -224,6 +224,16 @@ func onError(o config.OnError) auth.Decision {
 	return auth.Deny
 }
 
+func (e *Engine) newGate(cfg *config.Config, p plugins) (*auth.Gate, error) {
+	o := gateOptions(cfg, p)
+	o.Bans = e.bans
+	var err error
+	if o.Rules, err = hostRules(cfg); err != nil {
+		return nil, err
+	}
+	return auth.NewGate(o)
+}
+
 // gateOptions spells the policy of the configuration as the gate does.
 func gateOptions(cfg *config.Config, p plugins) auth.Options {
 	o := auth.Options{
@@ -232,6 +242,9 @@ func gateOptions(cfg *config.Config, p plugins) auth.Options {
 		CacheSize: cfg.Authz.Cache.MaxSize,
 		CacheTTL:  cfg.Authz.Cache.TTL,
 		Clock:     time.Now,
+
+		CacheExcludes:   cfg.Authz.Cache.Excludes,
+		DenyDisconnects: cfg.Authz.DenyAction == config.DenyDisconnect,
 	}
 	if cfg.Authz.NoMatch == config.NoMatchAllow {
 		o.NoMatch = auth.Allow

@@ -88,6 +88,9 @@ func (r *reloader) broker(watcher *config.Watcher) control.Broker {
 		RefreshCRLs:         e.RefreshCRLs,
 		ClearCRLs:           e.ClearCRLs,
 		RefreshStaples:      e.RefreshStaples,
+		Access: control.Access{
+			Bans: e.Bans, AddBan: e.AddBan, RemoveBan: e.RemoveBan, ClearAuthz: e.ClearAuthz, RecheckAuthz: e.RecheckAuthz,
+		},
 	}
 }
 

@@ -18,7 +18,7 @@ func ctlCommand() *cobra.Command {
 		show(&t, "listeners", "Show the listeners", "/v1/listeners", printListeners),
 		show(&t, "alarms", "Show what needs somebody's attention", "/v1/alarms", printAlarms),
 		show(&t, "upstreams", "Show the HTTP servers that plugins may ask", "/v1/upstreams", printUpstreams),
-		ctlCerts(&t), ctlCRL(&t), ctlOCSP(&t), ctlMetrics(&t))
+		ctlAuthz(&t), ctlCerts(&t), ctlCRL(&t), ctlOCSP(&t), ctlMetrics(&t))
 	c.Long = `Look into a running broker and steer it, through its control socket. An action
 that fails changes nothing; the reason is printed and the exit code is 1.
 

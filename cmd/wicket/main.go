@@ -71,7 +71,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), statusCommand(), ctlCommand(), certCommand(), configCommand(), importCommand(), passwdCommand(),
+	root.AddCommand(runCommand(), statusCommand(), ctlCommand(), banCommand(), certCommand(), configCommand(), importCommand(), passwdCommand(),
 		pluginCommand(), versionCommand())
 	return root
 }

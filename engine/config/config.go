@@ -29,6 +29,8 @@ type Config struct {
 	Upstreams map[string]Upstream `key:"upstreams" example:"backend" doc:"HTTP servers by name, for plugins that are granted http to ask. What is not named here, no plugin can reach."`
 	Auth      Auth                `key:"auth" aka:"authentication" doc:"Who may connect."`
 	Authz     Authz               `key:"authz" aka:"authorization" doc:"Who may publish and subscribe where."`
+	Bans      Bans                `key:"bans" doc:"Who may not connect, whatever the chain says; wicket ban changes the list."`
+	Flapping  Flapping            `key:"flapping_detect" doc:"Clients that connect again and again are kept out for a while."`
 	MQTT      MQTT                `key:"mqtt" reload:"restart" doc:"Protocol limits, for each client unless the sentence says otherwise."`
 	ACME      ACME                `key:"acme" doc:"Authority that issues the certificates of TLS listeners with acme_domains."`
 	CRLCache  CRLCache            `key:"crl_cache" reload:"restart" doc:"Revocation lists, fetched once for all listeners."`
@@ -96,15 +98,31 @@ type Auth struct {
 
 // Authz says who may publish and subscribe where.
 type Authz struct {
-	NoMatch NoMatch    `key:"no_match" default:"deny" doc:"Answer when no rule and no plugin has one: deny or allow."`
-	Cache   AuthzCache `key:"cache" doc:"Answers of plugins, remembered for each client."`
+	NoMatch    NoMatch    `key:"no_match" default:"deny" doc:"Answer when no rule and no plugin has one: deny or allow."`
+	DenyAction DenyAction `key:"deny_action" default:"ignore" doc:"What happens to a client that may not do what it asks for: ignore drops the message or refuses the subscription, with reason 0x87 where the protocol has room for one; disconnect ends the connection."`
+	Rules      []string   `key:"rules" doc:"Rules for everybody, superusers included, before any plugin is asked, as in deny publish $SYS/#. The first that matches counts: deny is final, allow leaves the decision to the session's own rules and the plugins."`
+	Cache      AuthzCache `key:"cache" doc:"Answers of plugins, remembered for each client."`
+}
+
+// Bans is where the list of bans begins.
+type Bans struct {
+	BootstrapFile string `key:"bootstrap_file" path:"file" reload:"restart" doc:"CSV file of bans, taken once, while data_dir has no file of bans. Its first line names the columns: as, who, and if wanted reason, by, at, until."`
+}
+
+// Flapping says when a client counts as one that comes and goes.
+type Flapping struct {
+	Enable     bool          `key:"enable" default:"false" doc:"Whether CONNECTs are counted, for each client id at each address."`
+	MaxCount   int           `key:"max_count" default:"15" min:"1" max:"1000000" doc:"Most CONNECTs in window_time; the next one bans the client id from that address."`
+	WindowTime time.Duration `key:"window_time" default:"1m" min:"1s" max:"1d" doc:"Time in which they are counted."`
+	BanTime    time.Duration `key:"ban_time" default:"5m" min:"1s" max:"365d" doc:"Time that the ban holds; wicket ban remove ends it earlier."`
 }
 
 // AuthzCache bounds the decision cache of a session.
 type AuthzCache struct {
-	Enable  bool          `key:"enable" default:"true" doc:"Whether answers are remembered."`
-	MaxSize int           `key:"max_size" default:"64" min:"1" max:"1024" doc:"Most answers remembered for one client; the oldest goes first."`
-	TTL     time.Duration `key:"ttl" default:"1m" min:"1s" max:"1d" doc:"Time that an answer is good for when the plugin does not say."`
+	Enable   bool          `key:"enable" default:"true" doc:"Whether answers are remembered."`
+	MaxSize  int           `key:"max_size" default:"64" min:"1" max:"1024" doc:"Most answers remembered for one client; the oldest goes first."`
+	Excludes []string      `key:"excludes" doc:"Topic filters; what is decided about topics that one of them covers is asked each time."`
+	TTL      time.Duration `key:"ttl" default:"1m" min:"1s" max:"1d" doc:"Time that an answer is good for when the plugin does not say."`
 }
 
 // MQTT holds the protocol limits.

@@ -25,11 +25,12 @@ func (v *validator) run() {
 	v.listeners()
 	v.admission()
 	v.tls()
+	v.acme()
 	v.upstreams()
 	v.granted()
-	v.acme()
 	v.chain()
 	v.anonymous()
+	v.authz()
 	v.mqtt()
 }
 

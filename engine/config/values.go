@@ -97,6 +97,17 @@ const (
 
 func (NoMatch) values() []string { return []string{string(NoMatchDeny), string(NoMatchAllow)} }
 
+// DenyAction is what happens to a client that is denied something.
+type DenyAction string
+
+// The values of [DenyAction].
+const (
+	DenyIgnore     DenyAction = "ignore"
+	DenyDisconnect DenyAction = "disconnect"
+)
+
+func (DenyAction) values() []string { return []string{string(DenyIgnore), string(DenyDisconnect)} }
+
 // Permission is one of two answers.
 type Permission string
 

@@ -25,6 +25,7 @@ type Broker struct {
 	Plugins      func() []Plugin
 	Upstreams    func() []Upstream
 	Metrics      http.Handler
+	Access       Access // bans and permissions
 
 	Reload              func(context.Context) error // configuration, plugins, certificates
 	RefreshCertificates func(context.Context) error // read the files now
@@ -150,6 +151,7 @@ func routes(b Broker) http.Handler {
 	act(mux, "POST /v1/crls/refresh", b.RefreshCRLs)
 	act(mux, "DELETE /v1/crls", b.ClearCRLs)
 	act(mux, "POST /v1/staples/refresh", b.RefreshStaples)
+	b.Access.routes(mux)
 	if b.Metrics != nil {
 		mux.Handle("GET /metrics", b.Metrics)
 	}
