@@ -15,7 +15,7 @@ func (u *Upstream) dialMore() {
 	if !u.known || u.http2 || u.breaker.phase == HalfOpen {
 		most = 1
 	}
-	for u.dialing < most && len(u.conns)+u.dialing < u.s.PoolSize {
+	for u.life.Err() == nil && u.dialing < most && len(u.conns)+u.dialing < u.s.PoolSize {
 		u.dial()
 	}
 }

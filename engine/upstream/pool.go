@@ -267,7 +267,7 @@ func (u *Upstream) worked(c *conn, one *call, out Response, err error, took time
 // resend puts back a call that met a connection which had gone: nobody has
 // seen it, so that this is no retry.
 func (u *Upstream) resend(one *call) bool {
-	if one.again == maxAgain || one.late || one.ctx.Err() != nil || u.breaker.phase == Opened {
+	if one.again == maxAgain || one.late || one.ctx.Err() != nil || u.life.Err() != nil || u.breaker.phase == Opened {
 		return false
 	}
 	one.state = waiting
