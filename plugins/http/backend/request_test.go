@@ -110,7 +110,7 @@ func TestAccessRequest(t *testing.T) {
 var corpus = []string{
 	"", "alice", "a b", " a", "a ", "\ta", "a\r\nX-Admin: 1", "a\nb", "a\x00b", "\x7f", `a"b`, `a\`, `","result":"allow`, "a%b", "%00", "%2e%2e", "%0d%0a",
 	".", "..", "/../", "../../admin", "a/b", "?x=1", "#f", "&admin=1", "a=b", "a+b", "a;b", "${clientid}", "${password}", "${$}{x}", "{{7*7}}", "%u", "'; --",
-	"ä😀\u2028\u202e", strings.Repeat("x", 60_000), strings.Repeat("%", 60_000), "\xff\xfe", "a\xc3", "\xed\xa0\x80",
+	"ä😀\u2028\u202e", "\u00a0a\u0085", strings.Repeat("x", 60_000), strings.Repeat("%", 60_000), "\xff\xfe", "a\xc3", "\xed\xa0\x80",
 }
 
 // D8: whatever a client says, in whatever position, the server reads it as the
@@ -195,7 +195,7 @@ func inject(t *testing.T, what, name, text string, c *wicket.Connect) {
 	}
 	r = ask(`{"upstream":"auth","method":"get","path":"/a","headers":{"x-v":"@"}}`)
 	if r != nil {
-		if v := r.Headers[0]; v.Key != "x-v" || v.Value != text || strings.TrimSpace(text) != text || strings.ContainsAny(text, "\r\n\x00") || len(r.Headers) != 3 {
+		if v := r.Headers[0]; v.Key != "x-v" || v.Value != text || strings.Trim(text, " \t") != text || strings.ContainsAny(text, "\r\n\x00") || len(r.Headers) != 3 {
 			t.Errorf("%s in a header: %q", what, r.Headers)
 		}
 	}
