@@ -284,8 +284,9 @@ func TestSubscribersOfOthers(t *testing.T) {
 	if r := <-published; len(r) == 0 || r[0].Sent < 400 {
 		t.Errorf("published: %+v", r)
 	}
-	if heard.Received < 100 || heard.Received > 400 {
-		t.Errorf("%d messages in 0.8 s at 300 per second", heard.Received)
+	// After a stall of the machine the publisher catches up, with no more than all it has: 3 s of them.
+	if heard.Received < 100 || heard.Received > 900 {
+		t.Errorf("%d messages of about 240", heard.Received)
 	}
 }
 
