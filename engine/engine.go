@@ -163,6 +163,9 @@ func (e *Engine) announce() {
 func (e *Engine) Reload(cfg *config.Config) error {
 	e.change.Lock()
 	defer e.change.Unlock()
+	if e.life.Err() != nil {
+		return errStopping
+	}
 	ask, err := e.prepareUpstreams(cfg)
 	if err != nil {
 		return err

@@ -299,6 +299,9 @@ func TestStopWithinGrace(t *testing.T) {
 	if d := time.Since(began); d > 3*time.Second {
 		t.Errorf("Stop took %s, the grace is 2s", d)
 	}
+	if err := e.Reload(s.load(standard)); err == nil {
+		t.Error("a broker that has stopped was reloaded") // and would leave what it starts behind
+	}
 }
 
 // flood makes a client send itself messages until nobody takes any more.
