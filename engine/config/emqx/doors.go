@@ -12,7 +12,7 @@ import (
 // to do instead. A function that carries one over goes here, once there is a
 // plugin for it.
 var authenticators = map[string]string{
-	"password_based:http":              "authentication by an HTTP service is not there yet",
+	"password_based:http":              "name the server under upstreams and add the plugin builtin:http by hand",
 	"password_based:built_in_database": "its users are in EMQX's database; make a users file with \"wicket passwd\" and use the password plugin",
 	"password_based:mysql":             "there is no plugin for MySQL",
 	"password_based:postgresql":        "there is no plugin for PostgreSQL",
@@ -23,7 +23,7 @@ var authenticators = map[string]string{
 	"scram:built_in_database":          "SCRAM is not there yet",
 	"scram:http":                       "SCRAM is not there yet",
 	"gssapi":                           "there is no Kerberos",
-	"cinfo":                            "rules on client information are not there yet",
+	"cinfo":                            "write them as checks of the plugin builtin:certmap by hand",
 }
 
 // kindOf names an authenticator; http alone means password_based (T-25).
