@@ -40,6 +40,7 @@ var order = []string{
 	"engine/password",
 	"engine/password/users",
 	"engine/password/encoded",
+	"engine/jwt",
 	"engine/upstream",
 	"engine/acme",
 	"engine/ocsp",
