@@ -6,19 +6,13 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/wicketmq/wicket/plugins/preset"
 	wicket "github.com/wicketmq/wicket/sdk/go"
 	"github.com/wicketmq/wicket/sdk/go/json"
 )
 
 // maxAnswer is the longest body that is read: a list of ten thousand rules.
 const maxAnswer = 1 << 20
-
-// Bounds of what the broker takes of a session; a server that exceeds them
-// refuses its client.
-const (
-	maxAttributes = 256
-	maxText       = 65535
-)
 
 // answer is the body of a 200: an object whose fields have the names that they
 // have in JSON.
@@ -43,7 +37,7 @@ func readAnswer(res *wicket.HTTPResponse) (a answer, err error) {
 	case kind == mediaForm:
 		a.form, err = parseForm(string(res.Body))
 	default:
-		return a, errors.New("its answer has the content type " + quote(kind) + "; want " + mediaJSON + " or " + mediaForm)
+		return a, errors.New("its answer has the content type " + preset.Quote(kind) + "; want " + mediaJSON + " or " + mediaForm)
 	}
 	if err != nil {
 		return a, errors.New("its answer cannot be read: " + err.Error())
@@ -87,7 +81,7 @@ func (a *answer) result() (wicket.Code, error) {
 	case "ignore":
 		return wicket.CodeNext, nil
 	default:
-		return 0, errors.New("the result in its answer is " + quote(text) + "; want allow, deny or ignore")
+		return 0, errors.New("the result in its answer is " + preset.Quote(text) + "; want allow, deny or ignore")
 	}
 }
 
@@ -127,7 +121,7 @@ func loginAnswer(q *query, s *subject, res *wicket.HTTPResponse) (wicket.Verdict
 	}
 	v, err := a.details(in, s.ctx.Now())
 	if err != nil { // AHTTP-05
-		wicket.Warn("upstream " + strconv.Quote(q.upstream) + " allows client " + quote(s.clientID()) + ", which is refused: " + err.Error())
+		wicket.Warn("upstream " + strconv.Quote(q.upstream) + " allows client " + preset.Quote(s.clientID()) + ", which is refused: " + err.Error())
 		return wicket.Deny().Reason(wicket.BadUsernameOrPassword), nil
 	}
 	return v, nil
@@ -184,34 +178,22 @@ func (a *answer) details(v wicket.Verdict, now int64) (wicket.Verdict, error) {
 	if err != nil {
 		return v, err
 	}
-	n := 0
-	for _, m := range attrs.Members() {
-		text, ok := m.Value.Text()
-		if !ok || !restricted(m.Key) || len(text) > maxText || strings.IndexByte(text, 0) >= 0 {
-			continue
-		}
-		if n++; n > maxAttributes {
-			return v, errors.New("more than " + strconv.Itoa(maxAttributes) + " client_attrs")
-		}
-		v = v.Attribute(m.Key, text)
+	if v, err = preset.Attributes(v, attrs); err != nil {
+		return v, err
 	}
 	acl, err := a.get("acl")
 	if err != nil || !acl.Present() {
 		return v, err
 	}
-	return preset(v, acl)
+	return preset.ACL(v, acl)
 }
 
-// superuser takes true, "true" and 1 for a yes.
+// superuser reads is_superuser.
 func (a *answer) superuser() bool {
 	if a.form != nil {
 		return a.form["is_superuser"] == "true" || a.form["is_superuser"] == "1"
 	}
-	v := a.object.Get("is_superuser")
-	yes, _ := v.Bool()
-	n, _ := v.Int()
-	text, _ := v.Text()
-	return yes || n == 1 || text == "true"
+	return preset.Yes(a.object.Get("is_superuser"))
 }
 
 // expiry reads when the client is to be disconnected (AUTHN-07).
@@ -232,19 +214,6 @@ func (a *answer) expiry(v wicket.Verdict, now int64) (wicket.Verdict, error) {
 	return v.ExpireAt(seconds), nil
 }
 
-// restricted reports whether a text is the name of an attribute: letters,
-// digits, "_" and "-", of which a letter or digit comes first.
-func restricted(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		word := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !word && (i == 0 || c != '_' && c != '-') {
-			return false
-		}
-	}
-	return name != "" && len(name) <= 256
-}
-
 // parseForm reads a form; a name that comes twice is refused, since readers
 // differ about which one counts.
 func parseForm(text string) (map[string]string, error) {
@@ -257,7 +226,7 @@ func parseForm(text string) (map[string]string, error) {
 			return nil, errors.New("a form with a broken escape, or with text that is no UTF-8")
 		}
 		if _, twice := form[name]; twice {
-			return nil, errors.New("a form with " + quote(name) + " twice")
+			return nil, errors.New("a form with " + preset.Quote(name) + " twice")
 		}
 		form[name] = v
 	}

@@ -7,6 +7,7 @@ package backend
 import (
 	"strconv"
 
+	"github.com/wicketmq/wicket/plugins/preset"
 	wicket "github.com/wicketmq/wicket/sdk/go"
 )
 
@@ -82,7 +83,7 @@ func (b *Backend) Authorize(ctx *wicket.Context, a *wicket.Access) wicket.Verdic
 func (q *query) ask(s *subject, read func(*query, *subject, *wicket.HTTPResponse) (wicket.Verdict, error)) wicket.Verdict {
 	r, err := q.request(s)
 	if err != nil { // the client's doing (AHTTP-02, AHTTP-03)
-		wicket.Warn("upstream " + strconv.Quote(q.upstream) + " is not asked about client " + quote(s.clientID()) + ": " + err.Error())
+		wicket.Warn("upstream " + strconv.Quote(q.upstream) + " is not asked about client " + preset.Quote(s.clientID()) + ": " + err.Error())
 		return wicket.Next().TTL(-1)
 	}
 	res, err := s.ctx.HTTP(r)
@@ -92,17 +93,9 @@ func (q *query) ask(s *subject, read func(*query, *subject, *wicket.HTTPResponse
 			return v
 		}
 	}
-	wicket.Warn("upstream " + strconv.Quote(q.upstream) + " has no answer about client " + quote(s.clientID()) + ": " + err.Error())
+	wicket.Warn("upstream " + strconv.Quote(q.upstream) + " has no answer about client " + preset.Quote(s.clientID()) + ": " + err.Error())
 	if q.deny {
 		return wicket.Deny().Reason(wicket.ServerUnavailable).TTL(-1)
 	}
 	return wicket.Next().TTL(-1)
-}
-
-// quote shows a name that a client has chosen.
-func quote(name string) string {
-	if len(name) > 64 {
-		name = name[:64] + "…"
-	}
-	return strconv.Quote(name)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wicketmq/wicket/plugins/preset"
 	wicket "github.com/wicketmq/wicket/sdk/go"
 	"github.com/wicketmq/wicket/sdk/go/wire"
 )
@@ -149,13 +150,13 @@ func TestLoginDetails(t *testing.T) {
 	if d := v.Detail(); v.Code() != wicket.CodeAllow || !d.Superuser || d.ExpireAt != 1700000003 || len(d.Attributes) != 1 {
 		t.Errorf("form: %v %+v", v.Code(), d)
 	}
-	many := strings.Repeat(`{"permission":"allow","action":"all","topic":"t"},`, maxRules)
+	many := strings.Repeat(`{"permission":"allow","action":"all","topic":"t"},`, preset.MaxRules)
 	for _, fields := range []string{
 		`"expire_at":1700000000`, `"expire_at":1699999999`, `"expire_at":0`, `"expire_at":-1`, `"expire_at":1700000003000`, `"expire_at":1700000003.5`,
 		`"expire_at":"1700000003"`, `"expire_at":99999999999999999999`, `"acl":"x"`, `"acl":[1]`, `"acl":[{}]`, `"acl":[` + many + `{"permission":"allow","action":"all","topic":"t"}]`,
 		`"client_attrs":{` + func() string {
 			var b strings.Builder
-			for i := range maxAttributes {
+			for i := range preset.MaxAttributes {
 				b.WriteString(`"a` + strings.Repeat("x", i%200) + string(rune('a'+i/200)) + `":"",`)
 			}
 			return b.String() + `"last":"x"}`

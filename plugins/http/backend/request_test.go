@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/wicketmq/wicket/plugins/preset"
 	wicket "github.com/wicketmq/wicket/sdk/go"
 	"github.com/wicketmq/wicket/sdk/go/wire"
 )
@@ -286,11 +287,11 @@ func FuzzAnswer(f *testing.F) {
 				t.Errorf("%q is taken for a yes", body)
 			}
 			for _, r := range d.Rules {
-				if !validFilter(r.Filter) || r.Actions == 0 {
+				if !preset.ValidFilter(r.Filter) || r.Actions == 0 {
 					t.Errorf("%+v", r)
 				}
 			}
-			if len(d.Rules) > maxRules || len(d.Attributes) > maxAttributes || d.ExpireAt != 0 && d.ExpireAt <= now/1000 {
+			if len(d.Rules) > preset.MaxRules || len(d.Attributes) > preset.MaxAttributes || d.ExpireAt != 0 && d.ExpireAt <= now/1000 {
 				t.Errorf("%+v", d)
 			}
 		}

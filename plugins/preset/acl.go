@@ -1,4 +1,4 @@
-package backend
+package preset
 
 import (
 	"errors"
@@ -9,13 +9,13 @@ import (
 	"github.com/wicketmq/wicket/sdk/go/json"
 )
 
-// maxRules is the number of rules that the broker takes for a session.
-const maxRules = 10_000
+// MaxRules is the number of rules that the broker takes for a session.
+const MaxRules = 10_000
 
-// preset adds the rules that an answer brings along (AUTHZ-06, AUTHZ-07). A
-// list is of the new form: what no rule speaks of is asked about. An object is
-// the old form, of what is allowed: nothing else is.
-func preset(v wicket.Verdict, acl json.Value) (wicket.Verdict, error) {
+// ACL adds rules to the verdict of a client that is let in (AUTHZ-06, AUTHZ-07).
+// A list is of the new form: what no rule speaks of is as the verdict has it. An
+// object is the old form, of what is allowed: nothing else is.
+func ACL(v wicket.Verdict, acl json.Value) (wicket.Verdict, error) {
 	var rules []wicket.Rule
 	var err error
 	switch acl.Kind() {
@@ -33,8 +33,8 @@ func preset(v wicket.Verdict, acl json.Value) (wicket.Verdict, error) {
 	default:
 		return v, errors.New("acl is " + acl.Kind().String() + ", not a list or an object")
 	}
-	if len(rules) > maxRules {
-		return v, errors.New("acl has " + strconv.Itoa(len(rules)) + " rules; at most " + strconv.Itoa(maxRules) + " are possible")
+	if len(rules) > MaxRules {
+		return v, errors.New("acl has " + strconv.Itoa(len(rules)) + " rules; at most " + strconv.Itoa(MaxRules) + " are possible")
 	}
 	return v.Rule(rules...), nil
 }
@@ -82,7 +82,7 @@ func newRule(rules []wicket.Rule, v json.Value) ([]wicket.Rule, error) {
 			}
 			topics = append(topics, m.Value.List()...)
 		default:
-			err = errors.New("unknown key " + quote(m.Key))
+			err = errors.New("unknown key " + Quote(m.Key))
 		}
 		if err != nil {
 			return nil, err
@@ -118,16 +118,16 @@ func addTopic(rules []wicket.Rule, r wicket.Rule, v json.Value) ([]wicket.Rule, 
 		system.Filter = "$SYS/#"
 		return append(rules, r, system), nil
 	}
-	if text, r.Exact = strings.CutPrefix(text, "eq "); !validFilter(text) {
-		return nil, errors.New(quote(text) + " is no topic filter")
+	if text, r.Exact = strings.CutPrefix(text, "eq "); !ValidFilter(text) {
+		return nil, errors.New(Quote(text) + " is no topic filter")
 	}
 	r.Filter = text
 	return append(rules, r), nil
 }
 
-// validFilter reports whether a text is a topic filter (MQTT 5.0 section 4.7.1)
+// ValidFilter reports whether a text is a topic filter (MQTT 5.0 section 4.7.1)
 // and not that of a shared subscription, which rules never see.
-func validFilter(f string) bool {
+func ValidFilter(f string) bool {
 	if f == "" || len(f) > maxText || strings.IndexByte(f, 0) >= 0 || strings.HasPrefix(f, "$share/") {
 		return false
 	}
