@@ -5,7 +5,7 @@ import "github.com/wicketmq/wicket/engine/auth"
 // Versions of the ABI that this host speaks.
 const (
 	abiMajor = 1
-	abiMinor = 2
+	abiMinor = 3
 )
 
 // Names of the import modules a guest may use.
@@ -25,6 +25,11 @@ const (
 	exportAuthenticate = "wicket_authenticate"
 	exportAuthorize    = "wicket_authorize"
 	exportCompleted    = "wicket_completed"
+	exportContinue     = "wicket_auth_continue"
+	exportHello        = "wicket_client_hello"
+	exportEvent        = "wicket_event"
+	exportTimer        = "wicket_timer"
+	exportPSK          = "wicket_psk"
 	exportUnload       = "wicket_unload"
 )
 
@@ -68,14 +73,22 @@ const (
 const (
 	hearsAuthenticate = 1 << iota
 	hearsAuthorize
+	hearsHello
+	hearsEvent
 
-	hearsAll = hearsAuthenticate | hearsAuthorize // a guest that does not say
+	hearsAll = hearsAuthenticate | hearsAuthorize | hearsHello | hearsEvent // a guest that does not say
 )
 
 // Bits of the import features and of Load.features.
 const (
 	featurePassword = 1 << iota
 	featureHTTP
+	featureKV
+	featureMetrics
+	featureTimers
+	featureJWT
+	featureDisconnect
+	featureEvents // no grant: the operator's list of events
 )
 
 // GrantPassword is the capability to have password hashes verified by the
@@ -86,29 +99,43 @@ const GrantPassword = "password"
 // for the plugin (import http_send).
 const GrantHTTP = "http"
 
+// Capabilities of ABI 1.3: to keep keys and values, to show metrics, to be
+// called by timers, and to disconnect clients.
+const (
+	GrantKV         = "kv"
+	GrantMetrics    = "metrics"
+	GrantTimers     = "timers"
+	GrantDisconnect = "disconnect"
+)
+
 // grants maps each capability to its feature bit.
 var grants = map[string]uint64{
-	GrantPassword: featurePassword,
-	GrantHTTP:     featureHTTP,
+	GrantPassword:   featurePassword,
+	GrantHTTP:       featureHTTP,
+	GrantKV:         featureKV,
+	GrantMetrics:    featureMetrics,
+	GrantTimers:     featureTimers,
+	GrantDisconnect: featureDisconnect,
 }
 
 // imported describes one function of module "wicket".
 type imported struct {
 	signature string
-	grant     string // capability that offers it, or empty for all guests; its outcome comes by wicket_completed
+	grant     string // capability that offers it, or empty for all guests
+	calls     string // optional export by which its outcome comes, or empty
 }
 
 // imports lists every function of module "wicket" with its signature.
 var imports = map[string]imported{
-	"log":             {"(i32, i32, i32) -> ()", ""},
-	"resolve":         {"(i64, i32, i32, i32) -> i32", ""},
-	"features":        {"() -> i64", ""},
-	"hears":           {"(i32) -> ()", ""},
-	"now_unix_ms":     {"() -> i64", ""},
-	"random":          {"(i32, i32) -> ()", ""},
-	"cert_field":      {"(i64, i32, i32, i32, i32) -> i32", ""},
-	"password_verify": {"(i64, i32, i32) -> i64", GrantPassword},
-	"http_send":       {"(i64, i32, i32) -> i64", GrantHTTP},
+	"log":             {"(i32, i32, i32) -> ()", "", ""},
+	"resolve":         {"(i64, i32, i32, i32) -> i32", "", ""},
+	"features":        {"() -> i64", "", ""},
+	"hears":           {"(i32) -> ()", "", ""},
+	"now_unix_ms":     {"() -> i64", "", ""},
+	"random":          {"(i32, i32) -> ()", "", ""},
+	"cert_field":      {"(i64, i32, i32, i32, i32) -> i32", "", ""},
+	"password_verify": {"(i64, i32, i32) -> i64", GrantPassword, exportCompleted},
+	"http_send":       {"(i64, i32, i32) -> i64", GrantHTTP, exportCompleted},
 }
 
 // export describes one function that a guest may export.
@@ -120,16 +147,17 @@ type export struct {
 // exports lists every export name of ABI v1. Those that this host does not
 // call yet are here so that a wrong signature is found early.
 var exports = map[string]export{
-	exportABI:              {"() -> i32", true},
-	exportBuffer:           {"(i32) -> i32", true},
-	exportLoad:             {"(i32, i32) -> i32", true},
-	exportAuthenticate:     {"(i64, i32, i32) -> i32", false},
-	exportAuthorize:        {"(i64, i32, i32) -> i32", false},
-	exportCompleted:        {"(i64, i32, i32, i32) -> ()", false},
-	exportUnload:           {"() -> ()", false},
-	exportInitialize:       {"() -> ()", false},
-	"wicket_auth_continue": {"(i64, i32, i32) -> i32", false},
-	"wicket_psk":           {"(i64, i32, i32) -> i32", false},
-	"wicket_event":         {"(i32, i32) -> ()", false},
-	"wicket_timer":         {"(i64) -> ()", false},
+	exportABI:          {"() -> i32", true},
+	exportBuffer:       {"(i32) -> i32", true},
+	exportLoad:         {"(i32, i32) -> i32", true},
+	exportAuthenticate: {"(i64, i32, i32) -> i32", false},
+	exportAuthorize:    {"(i64, i32, i32) -> i32", false},
+	exportCompleted:    {"(i64, i32, i32, i32) -> ()", false},
+	exportUnload:       {"() -> ()", false},
+	exportInitialize:   {"() -> ()", false},
+	exportContinue:     {"(i64, i32, i32) -> i32", false},
+	exportHello:        {"(i64, i32, i32) -> i32", false},
+	exportEvent:        {"(i32, i32) -> ()", false},
+	exportTimer:        {"(i64) -> ()", false},
+	exportPSK:          {"(i64, i32, i32) -> i32", false},
 }

@@ -83,11 +83,12 @@ func (m *module) checkExports() (errs []error) {
 				name, m.signature(have.index), abiMajor, want.signature))
 		}
 	}
-	_, completed := m.exports[exportCompleted]
 	for i := range m.imports {
-		if e := &m.imports[i]; e.module == moduleWicket && imports[e.name].grant != "" && !completed {
+		e := &m.imports[i]
+		outcome := imports[e.name].calls
+		if _, ok := m.exports[outcome]; e.module == moduleWicket && outcome != "" && !ok {
 			errs = append(errs, fmt.Errorf("the module imports %s.%s but does not export %s%s, which its outcome is given to",
-				e.module, e.name, exportCompleted, exports[exportCompleted].signature))
+				e.module, e.name, outcome, exports[outcome].signature))
 		}
 	}
 	return errs

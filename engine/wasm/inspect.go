@@ -51,7 +51,7 @@ type Extent struct {
 
 // events are the exports that the host calls with something that has happened.
 var events = []string{
-	exportAuthenticate, "wicket_auth_continue", exportAuthorize, "wicket_psk", "wicket_event", "wicket_timer",
+	exportHello, exportAuthenticate, exportContinue, exportAuthorize, exportPSK, exportEvent, exportTimer,
 	exportCompleted, exportUnload,
 }
 

@@ -146,7 +146,7 @@ func TestRefused(t *testing.T) {
 		{"truncated", pluginModule().bytes()[:20], []string{"ends in the middle"}},
 		{"bad code", pluginModule().add(sectionCode, []byte{2, 0, 0x0b}, []byte{2, 0, 0x0b}, []byte{2, 0, 0x0b}).bytes(), []string{"cannot compile"}},
 		{"table.grow", tableGrow(), []string{"cannot compile", "reference-types"}},
-		{"minor version", guest(t, "abi_minor"), []string{"needs ABI v1.7", "v1.2"}},
+		{"minor version", guest(t, "abi_minor"), []string{"needs ABI v1.7", "v1.3"}},
 		{"load", guest(t, "refuses_load"), []string{"refused its configuration: users_file: line 3: no colon"}},
 		{"exit", guest(t, "exit_initialize"), []string{"exited while it started"}},
 		{"null buffer", guest(t, "buffer_null"), []string{"no room for it"}},
@@ -181,7 +181,7 @@ func TestOptionsRefused(t *testing.T) {
 	}{
 		"name":     {Options{}, "no name"},
 		"allow":    {Options{Name: "p", OnError: auth.Allow}, "deny or next"},
-		"grant":    {Options{Name: "p", Grants: []string{"root"}}, `unknown grant "root"; there is http, password`},
+		"grant":    {Options{Name: "p", Grants: []string{"root"}}, `unknown grant "root"; there is disconnect, http, `},
 		"workers":  {Options{Name: "p", Workers: 2000}, "2000 workers"},
 		"file":     {Options{Name: "p", Path: "testdata/absent.wasm"}, "absent.wasm"},
 		"no grant": {Options{Name: "door", Path: "testdata/behave.wasm"}, "wicket.password_verify, which is not granted; add `plugins.door.grants: [password]`"},

@@ -24,7 +24,7 @@ import (
 )
 
 // abiMinor is the newest minor version of the ABI that the harness speaks.
-const abiMinor = 2
+const abiMinor = 3
 
 // BuildFlags are the flags that first-party plugins are built with: the same
 // source gives the same bytes in any directory.
