@@ -24,6 +24,14 @@ type Outcome struct {
 	// nobody in the chain had an opinion.
 	Decider string
 
+	// AuthData is the authentication data for the client: with its CONNACK, or
+	// with the AUTH that asks it for more.
+	AuthData []byte
+
+	// Exchange is not nil when nothing is decided: the client is to send more
+	// (MQTT 5.0 §4.12), and what it sends goes to the Exchange.
+	Exchange *Exchange
+
 	// Err is what the operator should see of a fault, such as a malformed
 	// rule in a verdict. It is never for the client.
 	Err error
@@ -40,9 +48,12 @@ const maxReasonText = 1024 // bytes
 
 // Authenticate asks the chain whether the client may come in and calls done
 // exactly once, on any goroutine, possibly before it returns. The request
-// belongs to the gate until then; its password is overwritten with zeros
-// before done is called. The broker has assigned a client id to a client
+// belongs to the gate until the client is let in or refused; its password is
+// overwritten with zeros before done is called. The broker has assigned a client id to a client
 // without one before it asks, since rules may hold ${clientid}.
+//
+// A client that is in already and shows itself again (Reauthenticate) comes with
+// the names it has, and is refused if it turns out to be somebody else.
 //
 // Who is banned is refused before anybody is asked, and when a decider gives the
 // client names that are banned. Deciders are asked in order and the first answer other than Next decides.
@@ -65,13 +76,22 @@ const maxReasonText = 1024 // bytes
 // the host rules.
 func (g *Gate) Authenticate(req *Request, done func(Outcome)) {
 	g.asked.Add(1)
-	req.ConnectClientID, req.ConnectUsername = req.ClientID, req.Username
 	a := &admission{gate: g, req: req, shown: req, done: done}
-	if g.bans != nil && g.bans.Screen(req.ClientID, req.Username, req.Peer.Addr()) {
+	if a.screened() {
 		a.finish(banned())
 		return
 	}
 	a.ask(0)
+}
+
+// screened reports whether the client is banned as it comes.
+func (a *admission) screened() bool {
+	if a.req.Reauthenticate {
+		return a.renamed()
+	}
+	r, b := a.req, a.gate.bans
+	r.ConnectClientID, r.ConnectUsername = r.ClientID, r.Username
+	return b != nil && b.Screen(r.ClientID, r.Username, r.Peer.Addr())
 }
 
 // banned refuses a client that is on the list (spec BAN-01).
@@ -129,12 +149,17 @@ func (a *admission) settle(l *link, ans answer) bool {
 		default:
 			return false
 		}
+	case ans.verdict.Decision == Continue:
+		a.begin(l, &ans.verdict)
 	case ans.verdict.Decision == Allow:
 		a.named.complete(&ans.verdict)
 		out := a.gate.admit(a.req, &ans.verdict, l.name)
 		if b := a.gate.bans; b != nil && out.Grant != nil && out.Grant.renames() &&
 			b.Banned(or(out.Grant.ClientID, a.req.ClientID), or(out.Grant.Username, a.req.Username), a.req.Peer.Addr()) {
 			out = banned()
+		}
+		if err := a.stranger(out.Grant); err != nil {
+			out = faulty(l.name, err)
 		}
 		a.finish(out)
 	default:
@@ -144,7 +169,7 @@ func (a *admission) settle(l *link, ans answer) bool {
 }
 
 func (a *admission) finish(o Outcome) {
-	clear(a.req.Password)
+	clear(a.shown.Password)
 	a.gate.answered.Add(1)
 	a.done(o)
 }
@@ -182,7 +207,7 @@ func (g *Gate) admit(req *Request, v *Verdict, decider string) Outcome {
 	if err != nil {
 		return faulty(decider, err)
 	}
-	return Outcome{Grant: grant, Decider: decider}
+	return Outcome{Grant: grant, Decider: decider, AuthData: v.AuthData}
 }
 
 // faulty refuses a client because of what is wrong with a verdict about it.

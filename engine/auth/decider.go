@@ -47,6 +47,9 @@ const (
 	// Verdict hold for the deciders after it, and for the session unless the
 	// one that allows it says otherwise (spec MAP-09, T-15).
 	Next Decision = 2
+	// Continue asks a client that has an authentication method for more: its
+	// answer goes to the Dialog of the Verdict.
+	Continue Decision = 4
 )
 
 // Request is a CONNECT that wants in, with all that is known about it. Its
@@ -77,6 +80,10 @@ type Request struct {
 	ConnectClientID string
 	ConnectUsername string
 	Attributes      map[string]string
+
+	// Reauthenticate says that the client is in, and shows itself again
+	// (§4.12.1). Its names are those of its session.
+	Reauthenticate bool
 }
 
 // TLS is what the handshake of a connection established.
@@ -175,6 +182,11 @@ type Verdict struct {
 	ClientID       string // assigned client id when not empty
 	UserProperties []Property
 	Limits         Limits
+
+	// AuthData goes to the client, with a Continue and with the Allow that ends
+	// an exchange. Dialog is who gets its answer to a Continue.
+	AuthData []byte
+	Dialog   Dialog
 
 	// Items holds one decision per item for an Authorize with several; when
 	// it is empty, Decision stands for all.
