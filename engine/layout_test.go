@@ -30,6 +30,7 @@ var order = []string{
 	"engine/config",
 	"engine/reactor",
 	"engine/transport/tlsio",
+	"engine/transport/hello",
 	"engine/proxy",
 	"engine/broker",
 	"engine/session",
