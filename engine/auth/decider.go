@@ -33,6 +33,7 @@ type Question uint8
 const (
 	Authentication Question = iota
 	Authorization
+	Hello // whether a TLS handshake may begin; who hears it is a [Greeter]
 )
 
 // Decision is the short answer of a Decider. The zero value denies.

@@ -104,6 +104,7 @@ type Gate struct {
 	chain     []link
 	first     int  // the first decider of the chain that hears Authorization
 	asks      bool // some decider hears Authorization
+	greets    bool // some decider hears Hello
 	anonymous Anonymous
 	noMatch   Decision
 	rules     []Rule
@@ -137,7 +138,8 @@ func (g *Gate) DenyDisconnects() bool { return g.ejects }
 type link struct {
 	decider Decider
 	name    string
-	hears   [2]bool // by Question
+	hears   [2]bool // Authentication, Authorization
+	greeter Greeter // nil when it does not hear Hello
 }
 
 // NewGate checks and compiles the options. What a decider Hears must not
@@ -197,6 +199,13 @@ func (g *Gate) link(chain []Decider) error {
 		l.hears[Authorization] = d.Hears(Authorization)
 		if l.hears[Authorization] && !g.asks {
 			g.first, g.asks = i, true
+		}
+		if d.Hears(Hello) {
+			var ok bool
+			if l.greeter, ok = d.(Greeter); !ok {
+				return fmt.Errorf("decider %q hears of TLS handshakes and cannot answer", l.name)
+			}
+			g.greets = true
 		}
 		g.chain = append(g.chain, l)
 	}

@@ -115,9 +115,7 @@ func (p *parser) extension(number uint16, body *reader) {
 		p.h.SignatureSchemes = p.extensionNumbers(&list, body)
 	case extSupportedVersions:
 		list := reader{b: body.take(int(body.byte()))}
-		if p.h.Versions = p.extensionNumbers(&list, body); p.h.Versions == nil {
-			p.h.Versions = []uint16{} // there is the extension
-		}
+		p.h.Versions = p.extensionNumbers(&list, body)
 	}
 }
 
