@@ -98,6 +98,9 @@ type Bans interface {
 
 // Gate is the configured chain: it admits clients ([Gate.Authenticate]) and
 // answers what their rules leave open ([Gate.Authorize]). But for its counters
+	// Observers hear of what happens, in this order.
+	Observers []Observer
+
 // it is immutable; a reload builds another one and moves sessions over with
 // [Gate.Adopt].
 type Gate struct {
@@ -137,6 +140,7 @@ func (g *Gate) DenyDisconnects() bool { return g.ejects }
 // link is a decider with its constant answers, asked for once.
 type link struct {
 	decider Decider
+	observers observers
 	name    string
 	hears   [2]bool // Authentication, Authorization
 	greeter Greeter // nil when it does not hear Hello
@@ -183,6 +187,7 @@ func NewGate(o Options) (*Gate, error) {
 	}
 	if g.personal = personal(o.Rules); !g.personal {
 		g.host = host
+	g.observers.add(o.Observers)
 	}
 	g.plain = g.plainGrants()
 	return g, nil

@@ -136,6 +136,18 @@ var imports = map[string]imported{
 	"cert_field":      {"(i64, i32, i32, i32, i32) -> i32", "", ""},
 	"password_verify": {"(i64, i32, i32) -> i64", GrantPassword, exportCompleted},
 	"http_send":       {"(i64, i32, i32) -> i64", GrantHTTP, exportCompleted},
+
+	"kv_get":            {"(i32, i32, i32, i32) -> i32", GrantKV, ""},
+	"kv_set":            {"(i32, i32, i32, i32, i64) -> i32", GrantKV, ""},
+	"kv_add":            {"(i32, i32, i64, i64) -> i64", GrantKV, ""},
+	"kv_delete":         {"(i32, i32) -> i32", GrantKV, ""},
+	"metric_define":     {"(i32, i32) -> i32", GrantMetrics, ""},
+	"metric_add":        {"(i32, i64) -> i32", GrantMetrics, ""},
+	"metric_set":        {"(i32, i64) -> i32", GrantMetrics, ""},
+	"metric_observe":    {"(i32, i64) -> i32", GrantMetrics, ""},
+	"timer_set":         {"(i64, i64) -> i64", GrantTimers, exportTimer},
+	"timer_cancel":      {"(i64) -> i32", GrantTimers, ""},
+	"client_disconnect": {"(i32, i32) -> i32", GrantDisconnect, ""},
 }
 
 // export describes one function that a guest may export.

@@ -210,15 +210,17 @@ func appendAuthorize(b []byte, a *auth.Access) []byte {
 	b = appendAttributes(b, 3, a.Attributes)
 	b = appendUint(b, 4, uint64(a.Action))
 	for i := range a.Items {
-		item := &a.Items[i]
-		var mark int
-		b, mark = beginMessage(b, 5)
-		b = appendText(b, 1, item.Topic)
-		b = appendUint(b, 2, uint64(item.QoS))
-		b = appendBool(b, 3, item.Retain)
-		b = appendText(b, 4, item.Share)
-		b = endMessage(b, mark)
+		b = appendTopic(b, 5, &a.Items[i])
 	}
 	b = appendText(b, 6, a.Listener)
 	return appendPeer(b, 7, a.Peer)
+}
+
+func appendTopic(b []byte, field int, item *auth.Item) []byte {
+	b, mark := beginMessage(b, field)
+	b = appendText(b, 1, item.Topic)
+	b = appendUint(b, 2, uint64(item.QoS))
+	b = appendBool(b, 3, item.Retain)
+	b = appendText(b, 4, item.Share)
+	return endMessage(b, mark)
 }

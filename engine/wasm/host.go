@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"sync"
 
 	"github.com/tetratelabs/wazero"
 )
@@ -24,17 +25,28 @@ type HostOptions struct {
 	// HashQueue is the number of hashes that may wait; default 4096.
 	HashQueue int
 
+	// Disconnect disconnects a client for a plugin that was granted
+	// "disconnect", soon. It is called by workers, also while plugins are
+	// loaded, and must not wait. Nil: nobody is disconnected.
+	Disconnect func(Disconnect)
+
 	Log *slog.Logger // default slog.Default()
 }
 
-// Host is what the plugins of one broker share: the compile cache and the
-// workers that verify password hashes. Its methods may be called by any
+// Host is what the plugins of one broker share: the compile cache, the workers
+// that verify password hashes, and what a plugin keeps over a reload. Its methods may be called by any
 // goroutine.
 type Host struct {
 	dir    string
 	cache  wazero.CompilationCache
 	hashes *hashPool
 	log    *slog.Logger
+
+	disconnect func(Disconnect)
+
+	mu      sync.Mutex // also of what is in kept, but for the keys and values
+	kept    map[string]*kept
+	metrics names
 }
 
 // NewHost opens the compile cache and starts the hash workers.
@@ -57,6 +69,8 @@ func NewHost(o HostOptions) (*Host, error) {
 		cache:  cache,
 		hashes: newHashPool(o.Verify, o.HashWorkers, o.HashQueue),
 		log:    o.Log,
+
+		disconnect: o.Disconnect, kept: map[string]*kept{},
 	}, nil
 }
 

@@ -41,6 +41,18 @@ var hostFuncs = map[string]hostFunc{
 	"cert_field":      hostCertField,
 	"password_verify": hostPasswordVerify,
 	"http_send":       hostHTTPSend,
+
+	"kv_get":            hostKVGet,
+	"kv_set":            hostKVSet,
+	"kv_add":            hostKVAdd,
+	"kv_delete":         hostKVDelete,
+	"metric_define":     hostMetricDefine,
+	"metric_add":        metricFunc((*series).add),
+	"metric_set":        metricFunc((*series).set),
+	"metric_observe":    metricFunc((*series).observe),
+	"timer_set":         hostTimerSet,
+	"timer_cancel":      hostTimerCancel,
+	"client_disconnect": hostClientDisconnect,
 }
 
 // link offers the import modules to the guests of a runtime and returns the
@@ -49,12 +61,16 @@ func link(ctx context.Context, r wazero.Runtime) (wasi map[string]string, err er
 	b := r.NewHostModuleBuilder(moduleWicket)
 	for name, f := range hostFuncs {
 		params, results := parseSignature(imports[name].signature)
+		completes := imports[name].calls == exportCompleted
 		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
 			i := instanceOf(ctx)
 			if i.mem == nil { // called while it starts
 				i.mem = m.Memory()
 			}
 			f(i, stack)
+			if completes && int64(stack[0]) > 0 {
+				i.calling++
+			}
 		}), params, results).Export(name)
 	}
 	if _, err := b.Instantiate(ctx); err != nil {

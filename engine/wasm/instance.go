@@ -43,6 +43,7 @@ type instance struct {
 	abi, buffer, load       function
 	authenticate, authorize function
 	completed, unload       function
+	event, timer            function
 
 	buf, size uint32 // the guest's input buffer
 	stack     [5]uint64
@@ -50,7 +51,9 @@ type instance struct {
 	ctx     context.Context    // of its requests to upstreams; they end with it
 	cancel  context.CancelFunc // called by close
 	live    map[int64]*request // asked and not answered
-	hears   uint32             // questions it wants, as it said while it was loaded
+	calling int                // host calls that have not been completed
+	timers  timers
+	hears   uint32 // questions it wants, as it said while it was loaded
 	born    time.Time
 	high    uint64 // memory size beyond which the instance is replaced
 	broken  *fault // set by an import: drop the instance after this call
@@ -112,6 +115,7 @@ func (i *instance) instantiate() error {
 		exportABI: &i.abi, exportBuffer: &i.buffer, exportLoad: &i.load,
 		exportAuthenticate: &i.authenticate, exportAuthorize: &i.authorize,
 		exportCompleted: &i.completed, exportUnload: &i.unload,
+		exportEvent: &i.event, exportTimer: &i.timer,
 	} {
 		*f = function{name, mod.ExportedFunction(name)}
 	}

@@ -35,6 +35,10 @@ type Options struct {
 	// operator has given them. They serve a plugin that was granted "http".
 	Upstreams map[string]Sender
 
+	// Events are the kinds of events that the guest is told of, by their names
+	// (see auth.EventKind).
+	Events []string
+
 	// OnError answers the requests that a failing guest does not: Deny (the
 	// zero value) or Next. There is no Allow.
 	OnError auth.Decision
@@ -66,6 +70,7 @@ type Limits struct {
 	Wall              time.Duration // from question to answer, queueing included; 5 s
 	InFlight          int           // unanswered requests of the plugin; 4096
 	Queue             int           // requests waiting for one worker; 1024
+	KVBytes           int64         // kept keys and values, overhead included; 16 MiB
 }
 
 // maxMemoryPages is the largest MemoryPages: 2 GiB.
@@ -82,6 +87,7 @@ func (l Limits) withDefaults() Limits {
 		Wall:              orDefault(l.Wall, 5*time.Second),
 		InFlight:          orDefault(l.InFlight, 4096),
 		Queue:             orDefault(l.Queue, 1024),
+		KVBytes:           orDefault(l.KVBytes, 16<<20),
 	}
 }
 
@@ -107,7 +113,10 @@ type Plugin struct {
 	files     []File
 	now       func() time.Time // as guests see it
 	hears     [2]bool          // by auth.Question
-	minor     atomic.Int32     // of the ABI that the guest wants
+	events    uint64           // that the guest is told of: a bit for each auth.EventKind
+	queue     eventQueue
+	kept      *kept
+	minor     atomic.Int32 // of the ABI that the guest wants
 
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
@@ -175,6 +184,15 @@ func (h *Host) newPlugin(o *Options) (*Plugin, error) {
 		}
 		p.features |= bit
 	}
+	for _, name := range o.Events {
+		k, ok := auth.ParseEventKind(name)
+		if !ok {
+			return nil, fmt.Errorf("cannot open plugin %q: there is no event %q", o.Name, name)
+		}
+		p.events |= 1 << k
+		p.features |= featureEvents
+	}
+	p.kept = h.keep(p, p.limits.KVBytes)
 	return p, nil
 }
 
@@ -205,6 +223,10 @@ func (p *Plugin) listen(m *module) {
 	_, authorize := m.exports[exportAuthorize]
 	p.hears[auth.Authentication] = authenticate && said&hearsAuthenticate != 0
 	p.hears[auth.Authorization] = authorize && said&hearsAuthorize != 0
+	if _, event := m.exports[exportEvent]; p.events != 0 && (!event || said&hearsEvent == 0) {
+		p.log.Warn("plugin hears no events; those of `plugins." + p.name + ".events` are not told to it")
+		p.events = 0
+	}
 }
 
 // readModule returns the bytes of a module, read from its file unless given.
@@ -444,6 +466,24 @@ func shortest(workers []*worker, eligible func(*worker) bool) (best *worker) {
 	return best
 }
 
+// Settle returns when every worker has found nothing to do: timers that are due
+// by the clock that guests see have been called, events told, host calls
+// completed. It is for those who turn that clock, as tests do.
+func (p *Plugin) Settle(ctx context.Context) error {
+	for _, w := range p.workers {
+		done := make(chan struct{})
+		if !w.send(func(in *inbox) { in.visits = append(in.visits, done) }) {
+			continue
+		}
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 // complain warns at most once a second; faults are counted besides.
 func (p *Plugin) complain(text string, args ...any) {
 	now := time.Now().Unix()
@@ -478,6 +518,7 @@ func (p *Plugin) close(ctx context.Context) error {
 	}
 	close(p.stop)
 	p.wg.Wait()
+	p.host.release(p)
 	if p.runtime == nil {
 		return nil
 	}

@@ -15,6 +15,7 @@ type counters struct {
 	failed, expired, busy, rejected, ignored atomic.Uint64
 	oversized, sent                          atomic.Uint64
 	restarts, recycled, logDropped           atomic.Uint64
+	events, kvFull, kicks                    atomic.Uint64
 	faults                                   [faultKinds]atomic.Uint64
 }
 
@@ -39,6 +40,15 @@ type Stats struct {
 
 	Sent    uint64 // requests handed to upstreams
 	Sending int    // of those, not yet answered
+
+	Events        uint64 // events that waited for the guest, or do
+	EventsWaiting int
+	EventsDropped uint64 // events lost because too many waited, or an instance failed
+	Disconnects   uint64 // clients that the plugin had disconnected
+
+	KVKeys  int    // keys that it keeps
+	KVBytes int64  // accounted for them, overhead included
+	KVFull  uint64 // values that there was no room for
 
 	Calls    uint64        // calls into guests
 	CallTime time.Duration // time spent in them
@@ -73,9 +83,12 @@ func (p *Plugin) Stats() Stats {
 		Sent: c.sent.Load(), Sending: int(p.sending.Load()),
 		Faults:   map[FaultKind]uint64{},
 		Restarts: c.restarts.Load(), Recycled: c.recycled.Load(), LogDropped: c.logDropped.Load(),
+		Events: c.events.Load(), Disconnects: c.kicks.Load(), KVFull: c.kvFull.Load(),
 		InFlight: int(p.inFlight.Load()),
 		Workers:  len(p.workers), Breaker: p.breaker.current(),
 	}
+	s.EventsWaiting, s.EventsDropped = p.queue.stats()
+	s.KVKeys, s.KVBytes = p.kept.kv.size()
 	for k := range faultKinds {
 		if n := c.faults[k].Load(); n > 0 {
 			s.Faults[k] = n

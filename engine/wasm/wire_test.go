@@ -50,7 +50,7 @@ func TestEncode(t *testing.T) {
 				"3a0f 5b323030313a6462383a3a315d3a31"},
 		{"load", appendLoad(nil, &Plugin{name: "p", config: []byte("{}"), files: []File{{"k", "f", []byte("c")}, {}}, features: 3,
 			upstreams: map[string]Sender{"b": nil, "a": nil}}),
-			"0a01 70" + "1202 7b7d" + "1a09 0a016b 120166 1a0163" + "1a00" + "2003" + "2802" + "3201 61" + "3201 62"},
+			"0a01 70" + "1202 7b7d" + "1a09 0a016b 120166 1a0163" + "1a00" + "2003" + "2803" + "3201 61" + "3201 62"},
 		{"response", appendHTTPResponse(nil, &upstream.Response{Status: 200, Header: []upstream.Header{{Name: "k", Value: "v"}, {}}, Body: []byte("b")}),
 			"08c801" + "1206 0a016b 120176" + "1200" + "1a01 62"},
 		{"connect through a proxy, named by a plugin", appendAuthenticate(nil, &auth.Request{

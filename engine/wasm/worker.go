@@ -46,6 +46,8 @@ type worker struct {
 	cur, old    *instance
 	ready       []*request // to be asked, oldest first
 	completions []completion
+	visits      []chan<- struct{} // of those who wait until there is nothing to do
+	turn        int               // of work
 	due         deadlines
 	timer       *time.Timer
 	starting    bool // a replacement is on its way
@@ -59,6 +61,7 @@ type inbox struct {
 	requests    []*request
 	completions []completion
 	started     *started
+	visits      []chan<- struct{}
 }
 
 // completion is the outcome of a host call.
@@ -116,11 +119,16 @@ func (w *worker) send(put func(*inbox)) bool {
 		return false
 	}
 	put(&w.inbox)
+	w.nudge()
+	return true
+}
+
+// nudge has the worker look for work.
+func (w *worker) nudge() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // nextID returns a request or call id that is unique within the plugin.
@@ -143,12 +151,40 @@ func (w *worker) run() {
 			w.completions[0] = completion{}
 			w.completions = w.completions[1:]
 			w.complete(&c)
-		case w.cur != nil && len(w.ready) > 0:
-			w.ask(w.take())
+		case w.work():
 		default:
+			w.rest()
 			w.sleep()
 		}
 	}
+}
+
+// work does one thing that is due, if there is any: it asks a request, calls a
+// timer or tells of an event, each in turn, so that none of them keeps the
+// others waiting.
+func (w *worker) work() bool {
+	for range 3 {
+		w.turn = (w.turn + 1) % 3
+		switch {
+		case w.turn == 0 && w.cur != nil && len(w.ready) > 0:
+			w.ask(w.take())
+			return true
+		case w.turn == 1 && w.fire(), w.turn == 2 && w.tell():
+			return true
+		}
+	}
+	return false
+}
+
+// rest tells who waits for it that there is nothing to do.
+func (w *worker) rest() {
+	if len(w.visits) == 0 || w.starting || w.cur != nil && w.cur.calling > 0 {
+		return
+	}
+	for _, v := range w.visits {
+		close(v)
+	}
+	w.visits = nil
 }
 
 func (w *worker) stopping() bool {
@@ -171,6 +207,8 @@ func (w *worker) collect() {
 	w.completions = append(w.completions, in.completions...)
 	clear(in.requests)
 	clear(in.completions)
+	w.visits = append(w.visits, in.visits...)
+	in.visits = nil
 	in.requests, in.completions = in.requests[:0], in.completions[:0]
 	s := in.started
 	in.started = nil
@@ -182,8 +220,14 @@ func (w *worker) collect() {
 
 // sleep waits for work, the next deadline or the end.
 func (w *worker) sleep() {
+	left, timed := w.nextTimer()
 	if r := w.due.first(); r != nil {
-		w.timer.Reset(time.Until(r.deadline))
+		if until := time.Until(r.deadline); !timed || until < left {
+			left, timed = until, true
+		}
+	}
+	if timed {
+		w.timer.Reset(left)
 	}
 	select {
 	case <-w.wake:
@@ -240,6 +284,7 @@ func (w *worker) complete(c *completion) {
 	if c.inst.closed {
 		return
 	}
+	c.inst.calling--
 	if err := c.inst.complete(c); err != nil {
 		w.fault(c.inst, faultOf(err, ""))
 		return
@@ -305,6 +350,7 @@ func (w *worker) fault(i *instance, f *fault) {
 	}
 	w.cur = nil
 	w.up.Store(false)
+	p.nudgeListener()
 	if now.Sub(i.born) > healthyAfter {
 		w.failures = 0
 	}
@@ -432,4 +478,6 @@ func (w *worker) finish() {
 	}
 	w.cur, w.old = nil, nil
 	w.up.Store(false)
+	w.starting = false
+	w.rest()
 }
