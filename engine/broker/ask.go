@@ -24,6 +24,9 @@ func (t *turn) late() bool { return !t.state.CompareAndSwap(0, turnAnswered) }
 // waits is called by the asker: true means that the answer is not there.
 func (t *turn) waits() bool { return t.state.CompareAndSwap(0, turnWaiting) }
 
+// again makes the turn good for another question; the last one is answered.
+func (t *turn) again() { t.state.Store(0) }
+
 // permits reports whether item i of an access was allowed.
 func permits(a *auth.Authorized, i int) bool {
 	return i < len(a.Decisions) && a.Decisions[i] == auth.Allow

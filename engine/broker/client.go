@@ -25,9 +25,10 @@ type Info struct {
 type state uint8
 
 const (
-	detached state = iota // Attach has not been called
-	fresh                 // nothing but CONNECT is welcome [MQTT-3.1.0-1]
-	joining               // CONNECT has come, CONNACK has not been sent
+	detached   state = iota // Attach has not been called
+	fresh                   // nothing but CONNECT is welcome [MQTT-3.1.0-1]
+	joining                 // CONNECT has come, CONNACK has not been sent
+	challenged              // joining, and an AUTH of the client is awaited (§4.12)
 	live
 	closed
 )
@@ -87,7 +88,7 @@ func (c *Client) Feed(window []byte) (used int) {
 	s.enter()
 	defer c.fed()
 	packets := 0
-	for c.job == nil && c.state != closed && used < len(window) {
+	for (c.job == nil || c.state == challenged) && c.state != closed && used < len(window) {
 		n := c.packet(window[used:])
 		if n == 0 {
 			break
@@ -139,7 +140,7 @@ func (c *Client) packet(w []byte) int {
 		return 0
 	}
 	limit := c.maxIn
-	if c.state == fresh {
+	if c.state != live {
 		limit = min(limit, c.shard.b.opt.ConnectMaxSize)
 	}
 	if err == nil && h.Len() > int(limit) {
@@ -162,6 +163,8 @@ func (c *Client) dispatch(h mqtt.Header, body []byte) {
 	switch {
 	case c.state == fresh:
 		c.onConnect(body)
+	case c.state == challenged:
+		err = c.onAnswer(h, body)
 	case h.Type == mqtt.TypePublish:
 		err = c.onPublish(h.Flags, body)
 	case h.Type >= mqtt.TypePuback && h.Type <= mqtt.TypePubcomp:
@@ -174,6 +177,8 @@ func (c *Client) dispatch(h mqtt.Header, body []byte) {
 		c.link.SetOut(mqtt.AppendPingresp(c.link.Out())) // [MQTT-3.12.4-1]
 	case h.Type == mqtt.TypeDisconnect:
 		err = c.onDisconnect(h.Flags, body)
+	case h.Type == mqtt.TypeAuth:
+		err = c.onAuth(h.Flags, body)
 	default:
 		err = misplaced(h.Type)
 	}
@@ -185,11 +190,8 @@ func (c *Client) dispatch(h mqtt.Header, body []byte) {
 // misplaced is the error for a packet that a connected client must not send.
 func misplaced(t mqtt.Type) error {
 	e := &mqtt.Error{Reason: mqtt.ProtocolError, Rule: "§2.1.2", Text: "packet of a type that only a server sends"}
-	switch t {
-	case mqtt.TypeConnect:
+	if t == mqtt.TypeConnect {
 		e.Rule, e.Text = "MQTT-3.1.0-2", "second CONNECT"
-	case mqtt.TypeAuth:
-		e.Rule, e.Text = "MQTT-4.12.0-6", "AUTH without an authentication method"
 	}
 	return e
 }
@@ -199,6 +201,10 @@ func (c *Client) breach(err error) {
 	c.shard.tally.add(cErrors, 1)
 	if c.logs(slog.LevelDebug) {
 		c.log(slog.LevelDebug, "client broke the protocol", slog.Any("error", err))
+	}
+	if c.state == challenged {
+		c.refuse(mqtt.ReasonOf(err), "", "protocol error")
+		return
 	}
 	c.disconnect(mqtt.ReasonOf(err), "protocol error")
 }
@@ -233,6 +239,7 @@ func (c *Client) gone() {
 		c.job = nil
 	}
 	c.aliases, c.replay = nil, nil
+	c.shard.diminish(c)
 	if sub := c.sub; sub != nil {
 		c.sub = nil
 		c.shard.tally.add(cConnections, -1)
@@ -258,7 +265,7 @@ func (c *Client) Shutdown() {
 		return
 	}
 	defer c.guard("shutdown")
-	if c.state == joining {
+	if c.state == joining || c.state == challenged {
 		c.refuse(mqtt.ServerUnavailable, "", "server stops")
 		return
 	}
@@ -274,6 +281,8 @@ func (c *Client) Expire(now wheel.Tick) {
 	switch c.state {
 	case joining:
 		c.refuse(mqtt.ServerUnavailable, "", "no verdict in time")
+	case challenged:
+		c.refuse(mqtt.NotAuthorized, "", "no answer in time")
 	case live:
 		c.watch(now)
 	}
@@ -289,9 +298,12 @@ func (c *Client) watch(now wheel.Tick) {
 		c.disconnect(mqtt.ServerBusy, "no answer in time")
 		return
 	}
+	renewed := c.shard.renewed(c)
 	switch {
 	case c.expireAt != 0 && c.expireAt <= now:
 		c.disconnect(mqtt.NotAuthorized, "grant expired")
+	case renewed != 0 && renewed <= now:
+		c.unproven(mqtt.NotAuthorized, "no answer in time")
 	case c.patience != 0 && c.seen+c.patience <= now:
 		c.shard.tally.add(cKeepAlive, 1)
 		c.disconnect(mqtt.KeepAliveTimeout, "keep-alive timeout") // [MQTT-3.1.2-22]
@@ -305,6 +317,9 @@ func (c *Client) arm() {
 	at := c.expireAt
 	if c.patience != 0 && (at == 0 || c.seen+c.patience < at) {
 		at = c.seen + c.patience
+	}
+	if r := c.shard.renewed(c); r != 0 && (at == 0 || r < at) {
+		at = r
 	}
 	c.link.Arm(at)
 }

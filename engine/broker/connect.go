@@ -31,10 +31,18 @@ type connecting struct {
 	cleanStart bool
 	assigned   bool // the broker made the client id up
 	quiet      bool
+	asking     bool // the client was sent an AUTH and has not answered
 	answer     turn
 }
 
-func (k *connecting) drop() { k.client = nil }
+// drop implements job. The answer to a question that is under way finds no
+// client; a client that was asked for more will not answer.
+func (k *connecting) drop() {
+	k.client = nil
+	if k.asking {
+		k.outcome.Exchange.End()
+	}
+}
 
 // onConnect handles the first packet (§3.1).
 func (c *Client) onConnect(body []byte) {
@@ -52,14 +60,23 @@ func (c *Client) onConnect(body []byte) {
 	}
 	c.link.Arm(c.shard.now() + questionLimit)
 	c.job = k
-	k.gate.Authenticate(k.req, func(o auth.Outcome) {
-		k.outcome = o
-		if k.answer.late() {
-			k.shard.box.post(k)
-		}
-	})
+	k.gate.Authenticate(k.req, k.settle)
+	k.wait()
+}
+
+// settle takes the gate's answer, on any goroutine.
+func (k *connecting) settle(o auth.Outcome) {
+	k.outcome = o
+	if k.answer.late() {
+		k.shard.box.post(k)
+	}
+}
+
+// wait goes on with an answer that has come already; for another one the client
+// is not heard until then.
+func (k *connecting) wait() {
 	if k.answer.waits() {
-		c.link.Pause()
+		k.client.link.Pause()
 		return
 	}
 	k.decided()
@@ -174,6 +191,8 @@ func (k *connecting) open(*Shard) {
 	if c := k.client; c != nil {
 		defer c.guard("verdict")
 		k.decided()
+	} else if x := k.outcome.Exchange; x != nil {
+		x.End()
 	}
 }
 
@@ -183,6 +202,10 @@ func (k *connecting) decided() {
 	if err := k.outcome.Err; err != nil {
 		k.shard.b.opt.Log.Warn("decider failed",
 			"decider", k.outcome.Decider, "client_id", k.req.ClientID, "error", err)
+	}
+	if k.outcome.Exchange != nil {
+		k.challenge()
+		return
 	}
 	if g == nil {
 		c.refuse(k.outcome.Reason, k.outcome.ReasonText, "not authorized")
@@ -281,6 +304,7 @@ func (k *connecting) attach(s *Shard, sub *subscriber, present bool) {
 	sub.connect(s, c)
 	sub.Expiry, sub.will, sub.grant, sub.gate = k.expiry, k.will, g, k.gate
 	sub.who = newIdentity(k.req)
+	s.enhance(k)
 	s.tally.add(cConnects, 1)
 	s.tally.add(cConnections, 1)
 	c.info.Connected.Add(1)
@@ -342,6 +366,7 @@ func (k *connecting) welcome(c *Client, present bool) {
 		}
 		if k.req.AuthMethod != "" {
 			pr.AuthMethod = []byte(k.req.AuthMethod) // [MQTT-4.12.0-5]
+			pr.AuthData = k.outcome.AuthData
 		}
 		if !k.quiet {
 			for _, u := range k.outcome.Grant.UserProperties {
@@ -364,7 +389,7 @@ func (c *Client) connack(p *mqtt.Connack) {
 
 // refuse answers a CONNECT with a reason and closes [MQTT-3.2.2-7].
 func (c *Client) refuse(reason mqtt.Reason, text, word string) {
-	if reason == mqtt.Success {
+	if !reason.AllowedIn(mqtt.TypeConnack) || reason == mqtt.Success {
 		reason = mqtt.NotAuthorized
 	}
 	p := mqtt.Connack{Reason: reason}

@@ -20,7 +20,7 @@ func (d *decider) Hears(q auth.Question) bool {
 	if q == auth.Authentication {
 		return d.authenticate != nil
 	}
-	return d.authorize != nil
+	return q == auth.Authorization && d.authorize != nil
 }
 
 func (d *decider) Authenticate(r *auth.Request, done func(auth.Verdict)) { d.authenticate(r, done) }

@@ -40,7 +40,7 @@ func (c *Client) Disconnect(reason mqtt.Reason, word string) {
 		return
 	}
 	defer c.guard("disconnect")
-	if c.state == joining {
+	if c.state == joining || c.state == challenged {
 		c.refuse(reason, "", word)
 		return
 	}

@@ -312,6 +312,10 @@ func describe(v mqtt.Version, h mqtt.Header, body []byte) (string, error) {
 		return fmt.Sprintf("DISCONNECT %#x", byte(p.Reason)), err
 	case mqtt.TypePingresp:
 		return "PINGRESP", nil
+	case mqtt.TypeAuth:
+		var p mqtt.Auth
+		err := p.Decode(v, h.Flags, body)
+		return fmt.Sprintf("AUTH %#x %s %q", byte(p.Reason), p.Method, p.Data), err
 	}
 	return "", fmt.Errorf("unexpected packet type %d", h.Type)
 }
@@ -344,6 +348,9 @@ func describeConnack(v mqtt.Version, h mqtt.Header, body []byte) (string, error)
 	}
 	if pr.HasSessionExpiry {
 		line += fmt.Sprintf(" expiry=%d", pr.SessionExpiry)
+	}
+	if pr.AuthMethod != nil {
+		line += fmt.Sprintf(" %s %q", pr.AuthMethod, pr.AuthData)
 	}
 	if len(pr.ReasonString) > 0 {
 		line += fmt.Sprintf(" %q", pr.ReasonString)

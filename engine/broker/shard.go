@@ -29,6 +29,10 @@ type Shard struct {
 	leaving []*leaving
 	grace   grace
 
+	// What is kept of those few clients that have an authentication method, so
+	// that the others pay nothing for it.
+	enhanced map[*Client]*enhanced
+
 	stall   stall
 	backlog backlog
 	gate    *auth.Gate // that of the message being routed
@@ -40,6 +44,7 @@ type Shard struct {
 		subscribe   mqtt.Subscribe
 		unsubscribe mqtt.Unsubscribe
 		disconnect  mqtt.Disconnect
+		auth        mqtt.Auth
 	}
 	matches   topic.Matches[*subscriber]
 	cast      cast
@@ -53,7 +58,7 @@ type Shard struct {
 }
 
 func newShard(b *Broker, id int) *Shard {
-	s := &Shard{b: b, id: id, handled: make([]uint64, b.opt.Shards)}
+	s := &Shard{b: b, id: id, handled: make([]uint64, b.opt.Shards), enhanced: map[*Client]*enhanced{}}
 	s.stall.shard, s.backlog.shard, s.grace.shard = s, s, s
 	return s
 }

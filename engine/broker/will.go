@@ -51,6 +51,13 @@ func (w *will) adopt(g *auth.Gate) {
 	w.grant, w.gate = g.Adopt(w.grant, who), g
 }
 
+// renew notes what the client may do from now on.
+func (w *will) renew(grant *auth.Grant, gate *auth.Gate) {
+	acc := *w.access
+	acc.Attributes = grant.Attributes
+	w.grant, w.gate, w.access = grant, gate, &acc
+}
+
 func (w *will) check() auth.Answer {
 	return w.grant.Check(auth.Publish, w.publish.Topic, w.publish.QoS, w.publish.Retain)
 }
