@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/broker"
 	"github.com/wicketmq/wicket/engine/config"
 	"github.com/wicketmq/wicket/engine/password"
 	"github.com/wicketmq/wicket/engine/wasm"
@@ -77,11 +78,23 @@ func (e *Engine) retire(gate *auth.Gate, old, kept plugins) {
 	old.close(e.life, kept)
 }
 
-func newHost(cfg *config.Config, log *slog.Logger) (*wasm.Host, error) {
+func (e *Engine) newHost(cfg *config.Config) (*wasm.Host, error) {
 	return wasm.NewHost(wasm.HostOptions{
 		CacheDir: filepath.Join(cfg.DataDir, "cache"),
-		Verify:   password.Verify, Log: log,
+		Verify:   password.Verify, Disconnect: e.disconnect, Log: e.log,
 	})
+}
+
+// disconnect disconnects a client for a plugin. Workers call it, also while the
+// first plugins are loaded.
+func (e *Engine) disconnect(d wasm.Disconnect) {
+	if !e.serving.Load() {
+		return
+	}
+	found := e.broker.Disconnect(broker.Parting{
+		ClientID: d.ClientID, Username: d.Username, Reason: d.Reason, ReasonText: d.ReasonText,
+	})
+	e.log.Debug("plugin disconnects a client", "plugin", d.Plugin, "client_id", d.ClientID, "reason", d.Reason.String(), "session", found)
 }
 
 // loadGate builds the gate of a configuration over the plugins that its chain
@@ -91,7 +104,7 @@ func newHost(cfg *config.Config, log *slog.Logger) (*wasm.Host, error) {
 func (e *Engine) loadGate(cfg *config.Config) (*auth.Gate, plugins, error) {
 	loaded := plugins{}
 	var errs []error
-	for _, name := range cfg.Auth.Chain {
+	for _, name := range pluginNames(cfg) {
 		one, err := e.plugin(name, cfg.Plugins[name])
 		if err != nil {
 			errs = append(errs, err)
@@ -111,6 +124,18 @@ func (e *Engine) loadGate(cfg *config.Config) (*auth.Gate, plugins, error) {
 	return gate, loaded, nil
 }
 
+// pluginNames are the plugins that a configuration uses: those of the chain in
+// its order, then those that are only told of events.
+func pluginNames(cfg *config.Config) []string {
+	names := slices.Clone(cfg.Auth.Chain)
+	for _, name := range sortedKeys(cfg.Plugins) {
+		if len(cfg.Plugins[name].Events) > 0 && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // plugin returns the running plugin of that name if it would come out the
 // same, or opens it.
 func (e *Engine) plugin(name string, spec config.Plugin) (*plugin, error) {
@@ -124,11 +149,13 @@ func (e *Engine) plugin(name string, spec config.Plugin) (*plugin, error) {
 	opened, err := e.host.Open(context.Background(), wasm.Options{
 		Name: name, Path: spec.File, Module: src.module,
 		Config: src.config, Files: src.files, Grants: grants(spec), Upstreams: e.senders(spec.Upstreams),
+		Events:  texts(spec.Events),
 		OnError: onError(spec.OnError), Workers: spec.Workers,
 		Limits: wasm.Limits{
 			MemoryPages:       uint32(spec.Memory >> 16),
 			AuthenticateSlice: spec.CPUSlice, AuthorizeSlice: spec.CPUSlice,
 			Wall: spec.Timeout, InFlight: spec.MaxPending, Queue: spec.MaxPending,
+			KVBytes: int64(spec.KV.MaxBytes),
 		},
 	})
 	if err != nil {
@@ -203,16 +230,21 @@ func resolve(dir, path string) string {
 // grants are what the operator gave, and for a built-in plugin what it needs:
 // it is part of the program that grants it.
 func grants(spec config.Plugin) []string {
-	out := make([]string, 0, len(spec.Grants)+1)
-	for _, g := range spec.Grants {
-		out = append(out, string(g))
-	}
+	out := texts(spec.Grants)
 	if builtin, ok := strings.CutPrefix(spec.File, config.BuiltinPrefix); ok {
 		for _, g := range firstparty.Grants(builtin) {
 			if !slices.Contains(out, g) {
 				out = append(out, g)
 			}
 		}
+	}
+	return out
+}
+
+func texts[T ~string](list []T) []string {
+	out := make([]string, 0, len(list)+1)
+	for _, v := range list {
+		out = append(out, string(v))
 	}
 	return out
 }
@@ -238,6 +270,7 @@ func (e *Engine) newGate(cfg *config.Config, p plugins) (*auth.Gate, error) {
 func gateOptions(cfg *config.Config, p plugins) auth.Options {
 	o := auth.Options{
 		Anonymous: anonymous(cfg.Auth.Anonymous),
+		Listeners: policies(cfg),
 		NoMatch:   auth.Deny,
 		CacheSize: cfg.Authz.Cache.MaxSize,
 		CacheTTL:  cfg.Authz.Cache.TTL,
@@ -255,7 +288,30 @@ func gateOptions(cfg *config.Config, p plugins) auth.Options {
 	for _, name := range cfg.Auth.Chain {
 		o.Chain = append(o.Chain, p[name])
 	}
+	for _, name := range pluginNames(cfg) {
+		o.Observers = append(o.Observers, p[name])
+	}
 	return o
+}
+
+// policies are those of the listeners that do not just ask the chain.
+func policies(cfg *config.Config) map[string]auth.Policy {
+	out := map[string]auth.Policy{}
+	add := func(name string, l config.Listener) {
+		switch l.EnableAuthn {
+		case config.AuthnOff:
+			out[name] = auth.AskNobody
+		case config.AuthnNameFirst:
+			out[name] = auth.AskNamed
+		}
+	}
+	for name, l := range cfg.Listeners.TCP {
+		add("tcp:"+name, l.Listener)
+	}
+	for name, l := range cfg.Listeners.TLS {
+		add("tls:"+name, l.Listener)
+	}
+	return out
 }
 
 func anonymous(a config.Anonymous) auth.Anonymous {

@@ -20,7 +20,7 @@ type Outcome struct {
 	ReasonText string
 
 	// Decider says who decided, for logs and counters: the name of a decider,
-	// "anonymous", "certificate" or "ban" for the gate's own rules, or empty when
+	// "anonymous", "certificate", "listener" or "ban" for the gate's own rules, or empty when
 	// nobody in the chain had an opinion.
 	Decider string
 
@@ -41,6 +41,7 @@ type Outcome struct {
 const (
 	byAnonymous   = "anonymous"
 	byCertificate = "certificate"
+	byListener    = "listener"
 	byBan         = "ban"
 )
 
@@ -56,9 +57,10 @@ const maxReasonText = 1024 // bytes
 // the names it has, and is refused if it turns out to be somebody else.
 //
 // Who is banned is refused before anybody is asked, and when a decider gives the
-// client names that are banned. Deciders are asked in order and the first answer other than Next decides.
-// The names that a Next gives the client are those that the deciders after it
-// see, and what the session gets. When nobody has an opinion:
+// client names that are banned; then the listener's [Policy] holds. Deciders are
+// asked in order and the first answer other than Next decides. The names that a
+// Next gives the client are those that the deciders after it see, and what the
+// session gets. When nobody has an opinion:
 //
 //	chain      policy   client                      outcome
 //	any        any      authentication method       0x8C Bad authentication method
@@ -81,8 +83,20 @@ func (g *Gate) Authenticate(req *Request, done func(Outcome)) {
 		a.finish(banned())
 		return
 	}
-	a.ask(0)
+	switch policy := g.listeners[req.Listener]; {
+	case policy == AskNobody && req.AuthMethod == "":
+		a.finish(a.enter(Next, byListener))
+	case policy == AskNobody: // the exchange cannot be completed [MQTT-4.12.0-1]
+		a.finish(Outcome{Reason: mqtt.BadAuthMethod, Decider: byListener})
+	case policy == AskNamed && req.Username == "" && !req.certified():
+		a.finish(nameless())
+	default:
+		a.ask(0)
+	}
 }
+
+// nameless refuses a client without a user name.
+func nameless() Outcome { return Outcome{Reason: mqtt.NotAuthorized, Decider: byListener} }
 
 // screened reports whether the client is banned as it comes.
 func (a *admission) screened() bool {
@@ -170,6 +184,9 @@ func (a *admission) settle(l *link, ans answer) bool {
 
 func (a *admission) finish(o Outcome) {
 	clear(a.shown.Password)
+	if g := o.Grant; g != nil && a.gate.listeners[a.shown.Listener] == AskNamed && or(g.Username, a.req.Username) == "" {
+		o = nameless()
+	}
 	a.gate.answered.Add(1)
 	a.done(o)
 }

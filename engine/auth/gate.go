@@ -13,6 +13,7 @@ package auth
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -29,6 +30,19 @@ const (
 	AnonymousDeny Anonymous = iota
 	AnonymousLoopback
 	AnonymousAllow
+)
+
+// Policy says how the clients of a listener come in (spec LSN-07).
+type Policy uint8
+
+// The policies. AskNamed refuses clients that have no user name when the chain
+// is at its end, and at once those that have no verified certificate either, which
+// could give them one. AskNobody lets in whom no ban keeps out; what such a client
+// may do is asked.
+const (
+	AskChain Policy = iota
+	AskNamed
+	AskNobody
 )
 
 // Defaults and bounds of Options.
@@ -48,6 +62,10 @@ type Options struct {
 	Chain []Decider
 
 	Anonymous Anonymous
+
+	// Listeners says whether the chain is asked about the clients of a listener,
+	// by names such as "tls:default"; the others ask it.
+	Listeners map[string]Policy
 
 	// NoMatch decides an access that no rule and no decider answers.
 	// Anything but Allow denies.
@@ -80,6 +98,9 @@ type Options struct {
 	// Bans may keep clients out before any decider is asked; nil bans nobody.
 	Bans Bans
 
+	// Observers hear of what happens, in this order.
+	Observers []Observer
+
 	// Clock is the time of expiry and of the cache; nil means time.Now. It is
 	// called from any goroutine, and by Check for sessions that expire or
 	// whose decisions are cached: one that steps by 100 ms is good enough.
@@ -98,9 +119,6 @@ type Bans interface {
 
 // Gate is the configured chain: it admits clients ([Gate.Authenticate]) and
 // answers what their rules leave open ([Gate.Authorize]). But for its counters
-	// Observers hear of what happens, in this order.
-	Observers []Observer
-
 // it is immutable; a reload builds another one and moves sessions over with
 // [Gate.Adopt].
 type Gate struct {
@@ -109,6 +127,7 @@ type Gate struct {
 	asks      bool // some decider hears Authorization
 	greets    bool // some decider hears Hello
 	anonymous Anonymous
+	listeners map[string]Policy
 	noMatch   Decision
 	rules     []Rule
 	host      *acl // the compiled rules, when they are the same for everybody
@@ -121,6 +140,7 @@ type Gate struct {
 	bans      Bans
 	clock     func() time.Time
 	plain     map[plainKey]*Grant
+	observers observers
 
 	asked, answered atomic.Uint64 // questions
 }
@@ -140,7 +160,6 @@ func (g *Gate) DenyDisconnects() bool { return g.ejects }
 // link is a decider with its constant answers, asked for once.
 type link struct {
 	decider Decider
-	observers observers
 	name    string
 	hears   [2]bool // Authentication, Authorization
 	greeter Greeter // nil when it does not hear Hello
@@ -157,6 +176,7 @@ func NewGate(o Options) (*Gate, error) {
 	}
 	g := &Gate{
 		anonymous: o.Anonymous,
+		listeners: maps.Clone(o.Listeners),
 		noMatch:   Deny,
 		rules:     slices.Clone(o.Rules),
 		cacheSize: or(o.CacheSize, DefaultCacheSize),
@@ -167,6 +187,7 @@ func NewGate(o Options) (*Gate, error) {
 		bans:      o.Bans,
 		clock:     o.Clock,
 	}
+	g.observers.add(o.Observers)
 	if o.NoMatch == Allow {
 		g.noMatch = Allow
 	}
@@ -187,7 +208,6 @@ func NewGate(o Options) (*Gate, error) {
 	}
 	if g.personal = personal(o.Rules); !g.personal {
 		g.host = host
-	g.observers.add(o.Observers)
 	}
 	g.plain = g.plainGrants()
 	return g, nil

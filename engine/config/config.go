@@ -56,6 +56,8 @@ type Listener struct {
 	MaxConnRatePerSource Rate     `key:"max_conn_rate_per_source" default:"infinity" reload:"restart" doc:"The same for one address (one /64 network of IPv6), so that one source of handshakes cannot keep the others out."`
 	AccessRules          []string `key:"access_rules" default:"allow all" reload:"restart" doc:"Who may open a connection: allow or deny, then all, an address or a network, as in deny 10.1.0.0/16. The first that matches decides, none denies; the address is that of the socket, not of a PROXY header."`
 
+	EnableAuthn EnableAuthn `key:"enable_authn" default:"true" reload:"live" doc:"Whether auth.chain is asked about clients of this listener: true; quick_deny_anonymous, which refuses those without a user name besides; false lets everybody in, under any name, whom no ban keeps out. What they may do is asked in any case."`
+
 	ProxyProtocol        bool          `key:"proxy_protocol" default:"false" reload:"restart" doc:"Whether each connection begins with a PROXY header, version 1 or 2, before TLS; one without is closed."`
 	ProxyProtocolTimeout time.Duration `key:"proxy_protocol_timeout" default:"3s" min:"100ms" max:"1m" reload:"restart" doc:"Time from accept to the end of the PROXY header."`
 	ProxyTrustedCIDRs    []string      `key:"proxy_trusted_cidrs" reload:"restart" doc:"Networks of the proxies; a connection from elsewhere is closed. Empty trusts every peer of the listener, which is said at the start when others than this machine can reach it."`
@@ -78,6 +80,8 @@ type Plugin struct {
 	Config     map[string]any `key:"config" doc:"Settings of the plugin itself, handed over as they are; its own documentation names them. The value of a key that ends in _file is a file, whose content is handed over too."`
 	Grants     []Grant        `key:"grants" doc:"Host functions beyond the basic ones that the plugin may import; a module that imports another is refused at load. A builtin plugin has those it needs."`
 	Upstreams  []string       `key:"upstreams" doc:"Upstreams that the plugin may ask, once it is granted http."`
+	Events     []Event        `key:"events" doc:"What the plugin is told of, after the fact, whether it is in auth.chain or not: connected, disconnected, refused, subscribed, unsubscribed, denied."`
+	KV         PluginKV       `key:"kv" doc:"Keys and values that the plugin keeps, once it is granted kv."`
 	Workers    int            `key:"workers" default:"0" min:"0" max:"1024" doc:"Instances that run side by side; 0 means one for each CPU, but no more than four."`
 	Memory     ByteSize       `key:"memory" default:"64MB" min:"1MB" max:"2GB" doc:"Most linear memory of one instance."`
 	CPUSlice   time.Duration  `key:"cpu_slice" default:"250ms" min:"1ms" max:"1m" doc:"Time by the clock that one call into the guest may run before the instance is dropped and the request denied; a call takes microseconds, so this is room for a busy machine."`
@@ -90,14 +94,21 @@ type Plugin struct {
 	Dir string `key:"-"`
 }
 
+// PluginKV bounds what a plugin keeps.
+type PluginKV struct {
+	MaxBytes ByteSize `key:"max_bytes" default:"16MB" min:"64KB" max:"4GB" doc:"Most memory of the keys and values, some 200 bytes for each besides its own included. What does not fit is refused to the plugin."`
+}
+
 // Auth says who may connect.
 type Auth struct {
+	Profile   Profile   `key:"profile" default:"secure" doc:"Where defaults come from that this section, and on_error of the plugins, do not set: secure, or emqx, by which an empty chain lets everybody in and a plugin that fails counts as next."`
 	Chain     []string  `key:"chain" doc:"Plugins to ask, in this order; the first answer other than next decides, and the end of the chain denies."`
 	Anonymous Anonymous `key:"anonymous" aka:"allow_anonymous" default:"deny" doc:"What happens to a client that shows nothing about itself, no user name, password, verified certificate or authentication method: deny, loopback (allow it from this machine) or allow."`
 }
 
 // Authz says who may publish and subscribe where.
 type Authz struct {
+	Profile    Profile    `key:"profile" default:"secure" doc:"Where defaults come from that this section does not set: secure, or emqx, by which no_match is allow."`
 	NoMatch    NoMatch    `key:"no_match" default:"deny" doc:"Answer when no rule and no plugin has one: deny or allow."`
 	DenyAction DenyAction `key:"deny_action" default:"ignore" doc:"What happens to a client that may not do what it asks for: ignore drops the message or refuses the subscription, with reason 0x87 where the protocol has room for one; disconnect ends the connection."`
 	Rules      []string   `key:"rules" doc:"Rules for everybody, superusers included, before any plugin is asked, as in deny publish $SYS/#. The first that matches counts: deny is final, allow leaves the decision to the session's own rules and the plugins."`

@@ -28,8 +28,10 @@ func (v *validator) run() {
 	v.acme()
 	v.upstreams()
 	v.granted()
+	v.profiles()
 	v.chain()
 	v.anonymous()
+	v.doors()
 	v.authz()
 	v.mqtt()
 }
@@ -40,6 +42,12 @@ func (v *validator) broken(path ...string) bool {
 	return slices.ContainsFunc(v.problems, func(p Problem) bool {
 		return p.Key == key || p.Key == "" || strings.HasPrefix(p.Key, key+".") || strings.HasPrefix(key, p.Key+".")
 	})
+}
+
+// isSet reports whether the configuration says what a key is.
+func (v *validator) isSet(path ...string) bool {
+	_, set := v.origins[pathKey(path)]
+	return set
 }
 
 func (v *validator) problem(path []string, format string, args ...any) Problem {
@@ -207,8 +215,8 @@ func (v *validator) chain() {
 	}
 	for _, name := range names {
 		p := []string{"plugins", name}
-		if !slices.Contains(v.cfg.Auth.Chain, name) {
-			v.warn(p, "the plugin is not in auth.chain, so it is asked nothing")
+		if !slices.Contains(v.cfg.Auth.Chain, name) && len(v.cfg.Plugins[name].Events) == 0 {
+			v.warn(p, "the plugin is not in auth.chain and has no events, so it is asked nothing")
 		}
 		if file := v.cfg.Plugins[name].File; file == BuiltinPrefix {
 			v.fail(below(p, "file"), "%q lacks the name of the plugin, as in builtin:password", file)
@@ -223,12 +231,12 @@ func (v *validator) anonymous() {
 		return
 	}
 	switch c := v.cfg; {
-	case c.Auth.Anonymous == AnonymousAllow && c.public():
+	case c.Auth.Anonymous == AnonymousAllow && c.public() && v.isSet(path...):
 		v.warn(path, "clients without credentials are let in from everywhere; \"loopback\" lets in those of this machine")
 	case c.Auth.Anonymous == AnonymousDeny && len(c.Auth.Chain) == 0:
 		v.warn(path, "auth.chain is empty and anonymous clients are denied, so nobody gets in")
 	}
-	if v.cfg.Authz.NoMatch == NoMatchAllow && v.cfg.public() && !v.broken("authz", "no_match") {
+	if v.cfg.Authz.NoMatch == NoMatchAllow && v.cfg.public() && v.isSet("authz", "no_match") && !v.broken("authz", "no_match") {
 		v.warn([]string{"authz", "no_match"}, "clients may publish and subscribe wherever no rule says otherwise")
 	}
 }

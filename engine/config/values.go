@@ -57,9 +57,38 @@ type Grant string
 const (
 	GrantPassword Grant = "password" // verify a password against a hash
 	GrantHTTP     Grant = "http"     // ask the plugin's upstreams
+
+	GrantKV         Grant = "kv"         // keep keys and values
+	GrantMetrics    Grant = "metrics"    // show metrics
+	GrantTimers     Grant = "timers"     // be called by timers
+	GrantDisconnect Grant = "disconnect" // disconnect clients
 )
 
-func (Grant) values() []string { return []string{string(GrantPassword), string(GrantHTTP)} }
+func (Grant) values() []string {
+	return []string{
+		string(GrantPassword), string(GrantHTTP), string(GrantKV), string(GrantMetrics), string(GrantTimers), string(GrantDisconnect),
+	}
+}
+
+// Event is something that a plugin may be told of.
+type Event string
+
+// The values of [Event].
+const (
+	EventConnected    Event = "connected"
+	EventDisconnected Event = "disconnected"
+	EventRefused      Event = "refused"
+	EventSubscribed   Event = "subscribed"
+	EventUnsubscribed Event = "unsubscribed"
+	EventDenied       Event = "denied"
+)
+
+func (Event) values() []string {
+	return []string{
+		string(EventConnected), string(EventDisconnected), string(EventRefused),
+		string(EventSubscribed), string(EventUnsubscribed), string(EventDenied),
+	}
+}
 
 // OnError is what a plugin's failure counts as.
 type OnError string
@@ -71,6 +100,31 @@ const (
 )
 
 func (OnError) values() []string { return []string{string(OnErrorDeny), string(OnErrorNext)} }
+
+// Profile says whose defaults hold.
+type Profile string
+
+// The values of [Profile].
+const (
+	ProfileSecure Profile = "secure"
+	ProfileEMQX   Profile = "emqx"
+)
+
+func (Profile) values() []string { return []string{string(ProfileSecure), string(ProfileEMQX)} }
+
+// EnableAuthn says whether a listener asks the chain (LSN-07).
+type EnableAuthn string
+
+// The values of [EnableAuthn].
+const (
+	AuthnOn        EnableAuthn = "true"
+	AuthnOff       EnableAuthn = "false"
+	AuthnNameFirst EnableAuthn = "quick_deny_anonymous"
+)
+
+func (EnableAuthn) values() []string {
+	return []string{string(AuthnOn), string(AuthnNameFirst), string(AuthnOff)}
+}
 
 // Anonymous says what happens to clients without credentials.
 type Anonymous string
