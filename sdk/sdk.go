@@ -10,6 +10,7 @@ import (
 )
 
 //go:embed go c/wicket.h rust/Cargo.toml rust/src
+//go:embed assemblyscript/assembly assemblyscript/asconfig.json assemblyscript/package.json
 var files embed.FS
 
 // Files calls f with the name, relative to the SDK's directory, and the content

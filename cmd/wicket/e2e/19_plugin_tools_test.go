@@ -15,6 +15,7 @@ var toolchains = []struct{ language, program, source, said string }{
 	{"go", "go", "main.go", "Go"},
 	{"c", "clang", "main.c", "C"},
 	{"rust", "cargo", "src/lib.rs", "Rust"},
+	{"assemblyscript", "asc", "assembly/index.ts", ""}, // its compiler leaves no name in the module
 }
 
 // A new author's first minutes, in each language: a plugin is made, built,
@@ -26,9 +27,13 @@ func TestNewPlugin(t *testing.T) {
 	for _, c := range toolchains {
 		t.Run(c.language, func(t *testing.T) {
 			t.Parallel()
-			need(t, c.program)
-			if c.language == "rust" {
+			switch c.language {
+			case "rust":
 				rust(t)
+			case "assemblyscript":
+				assemblyScript(t)
+			default:
+				need(t, c.program)
 			}
 			dir := t.TempDir()
 			must(t, dir, binary, "plugin", "new", "door", "--lang", c.language)
@@ -46,9 +51,21 @@ func TestNewPlugin(t *testing.T) {
 	}
 }
 
+// npmPrograms is where npm ci has put the compiler of AssemblyScript.
+var npmPrograms, _ = filepath.Abs("../../../sdk/assemblyscript/node_modules/.bin")
+
+func assemblyScript(t *testing.T) {
+	t.Helper()
+	need(t, "node")
+	if !exists(filepath.Join(npmPrograms, "asc")) {
+		absent(t, "the compiler asc: npm ci in sdk/assemblyscript")
+	}
+}
+
 // rust makes sure that Debian's Rust can compile plugins.
 func rust(t *testing.T) {
 	t.Helper()
+	need(t, "cargo")
 	if _, err := os.Stat("/usr/lib/rustlib/wasm32-unknown-unknown"); err != nil {
 		absent(t, "libstd-rust-dev-wasm32")
 	}
@@ -58,7 +75,7 @@ func rust(t *testing.T) {
 // those of the user, which may lack a target.
 func builds(t *testing.T, dir string, code int) result {
 	t.Helper()
-	path := os.Getenv("PATH")
+	path := npmPrograms + ":" + os.Getenv("PATH")
 	if exists(filepath.Join(dir, "Cargo.toml")) {
 		path = "/usr/bin:" + path
 	}

@@ -17,7 +17,7 @@ type lang struct {
 	sdk     string   // where its SDK goes, below that of all
 	marks   []string // patterns of files, one of which a plugin in it has
 	sources []string // patterns of names that a rebuild depends on
-	tool    string   // program that builds
+	tool    string   // program that builds; one in node_modules of the plugin goes before that of the system
 	install string   // what to do when it is not there
 	build   func(dir, out string) (args, env []string, err error)
 	made    string // pattern of the module that it makes, when it cannot be told where to
@@ -37,6 +37,11 @@ var languages = []*lang{
 		tool: "cargo", install: "install Rust and its target wasm32-unknown-unknown: apt-get install rustc cargo libstd-rust-dev-wasm32, " +
 			"or https://rustup.rs and rustup target add wasm32-unknown-unknown",
 		build: buildRust, made: "target/wasm32-unknown-unknown/release/*.wasm",
+	},
+	{
+		name: "assemblyscript", sdk: "@wicketmq/plugin", marks: []string{"assembly/index.ts"},
+		sources: []string{"*.ts", "package.json"}, tool: "asc",
+		install: "install the compiler: npm install in the directory of the plugin; Node.js and npm: apt-get install npm", build: buildAssemblyScript,
 	},
 }
 
@@ -68,6 +73,12 @@ func buildRust(string, string) (args, env []string, err error) {
 	return []string{"build", "--release", "--quiet", "--target", "wasm32-unknown-unknown"}, []string{"CARGO_TARGET_DIR=target"}, nil
 }
 
+// buildAssemblyScript calls the compiler, which finds the SDK as a package
+// beside the plugin: npm has only the compiler itself to fetch.
+func buildAssemblyScript(_, out string) (args, env []string, err error) {
+	return []string{"assembly/index.ts", "--path", "wicket", "--config", "wicket/@wicketmq/plugin/asconfig.json", "--outFile", out}, nil, nil
+}
+
 // Output is the file that Build makes of a directory: it is called like it.
 func Output(dir string) (string, error) {
 	called, err := nameOf(dir)
@@ -82,7 +93,7 @@ func Build(ctx context.Context, dir, out string) error {
 	if err != nil {
 		return err
 	}
-	tool, err := exec.LookPath(l.tool)
+	tool, err := l.look(dir)
 	if err != nil {
 		return fmt.Errorf("cannot build %q: there is no %s: %s", dir, l.tool, l.install)
 	}
@@ -110,6 +121,16 @@ func Build(ctx context.Context, dir, out string) error {
 		return fmt.Errorf("cannot build %q: %w", dir, err)
 	}
 	return nil
+}
+
+// look finds the program that builds.
+func (l *lang) look(dir string) (string, error) {
+	if own, err := filepath.Abs(filepath.Join(dir, "node_modules", ".bin", l.tool)); err == nil {
+		if tool, err := exec.LookPath(own); err == nil {
+			return tool, nil
+		}
+	}
+	return exec.LookPath(l.tool)
 }
 
 // fetch copies the one file that a pattern finds.
