@@ -3,6 +3,7 @@ package wasm
 import (
 	"encoding/binary"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/wicketmq/wicket/engine/auth"
@@ -113,7 +114,7 @@ func appendAuthenticate(b []byte, r *auth.Request) []byte {
 	b = appendText(b, 9, r.Transport)
 	b = appendPeer(b, 10, r.Peer)
 	if r.Proxy != nil {
-		b = appendProxy(b, 11, r)
+		b = appendProxy(b, 11, r.Peer, r.Proxy)
 	}
 	if r.TLS != nil {
 		b = appendTLS(b, 12, r)
@@ -138,11 +139,10 @@ func appendAuthenticate(b []byte, r *auth.Request) []byte {
 	return appendText(b, 21, r.ConnectClientID)
 }
 
-func appendProxy(b []byte, field int, r *auth.Request) []byte {
-	p := r.Proxy
+func appendProxy(b []byte, field int, client netip.AddrPort, p *auth.Proxy) []byte {
 	b, mark := beginMessage(b, field)
 	b = appendUint(b, 1, uint64(p.Version))
-	b = appendPeer(b, 2, r.Peer)
+	b = appendPeer(b, 2, client)
 	b = appendPeer(b, 3, p.Destination)
 	b = appendText(b, 4, p.CommonName)
 	b = appendBool(b, 5, p.CommonName != "")

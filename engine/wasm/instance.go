@@ -42,6 +42,7 @@ type instance struct {
 
 	abi, buffer, load       function
 	authenticate, authorize function
+	hello                   function
 	completed, unload       function
 	event, timer            function
 
@@ -113,7 +114,7 @@ func (i *instance) instantiate() error {
 	i.mem = mod.Memory()
 	for name, f := range map[string]*function{
 		exportABI: &i.abi, exportBuffer: &i.buffer, exportLoad: &i.load,
-		exportAuthenticate: &i.authenticate, exportAuthorize: &i.authorize,
+		exportAuthenticate: &i.authenticate, exportAuthorize: &i.authorize, exportHello: &i.hello,
 		exportCompleted: &i.completed, exportUnload: &i.unload,
 		exportEvent: &i.event, exportTimer: &i.timer,
 	} {
@@ -282,8 +283,11 @@ func (i *instance) wipe(n uint32) {
 // ask puts a request to the guest and returns its code.
 func (i *instance) ask(r *request) (int32, error) {
 	f, slice := &i.authenticate, i.p.limits.AuthenticateSlice
-	if r.access != nil {
+	switch {
+	case r.access != nil:
 		f, slice = &i.authorize, i.p.limits.AuthorizeSlice
+	case r.hello != nil:
+		f = &i.hello
 	}
 	n, err := i.put(r, slice)
 	if err != nil {

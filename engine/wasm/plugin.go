@@ -112,7 +112,7 @@ type Plugin struct {
 	config    json.RawMessage
 	files     []File
 	now       func() time.Time // as guests see it
-	hears     [2]bool          // by auth.Question
+	hears     [3]bool          // by auth.Question
 	events    uint64           // that the guest is told of: a bit for each auth.EventKind
 	queue     eventQueue
 	kept      *kept
@@ -223,6 +223,8 @@ func (p *Plugin) listen(m *module) {
 	_, authorize := m.exports[exportAuthorize]
 	p.hears[auth.Authentication] = authenticate && said&hearsAuthenticate != 0
 	p.hears[auth.Authorization] = authorize && said&hearsAuthorize != 0
+	_, hello := m.exports[exportHello]
+	p.hears[auth.Hello] = hello && said&hearsHello != 0
 	if _, event := m.exports[exportEvent]; p.events != 0 && (!event || said&hearsEvent == 0) {
 		p.log.Warn("plugin hears no events; those of `plugins." + p.name + ".events` are not told to it")
 		p.events = 0
@@ -379,7 +381,10 @@ func (p *Plugin) ask(r *request) {
 	}
 	now := time.Now()
 	r.deadline = now.Add(p.limits.Wall)
-	if p.inFlight.Add(1) > int64(p.limits.InFlight) {
+	if h := r.hello; h != nil && !h.Deadline.IsZero() && h.Deadline.Before(r.deadline) {
+		r.deadline = h.Deadline
+	}
+	if p.inFlight.Add(1) > p.room(r) {
 		p.refuse(r)
 		return
 	}

@@ -12,7 +12,8 @@ import (
 type request struct {
 	id       int64 // as the guest knows it; 0 until it has been asked
 	auth     *auth.Request
-	access   *auth.Access // one of the two is set
+	access   *auth.Access
+	hello    *auth.ClientHello // one of the three is set
 	done     func(auth.Verdict)
 	deadline time.Time
 
@@ -31,24 +32,33 @@ const (
 
 // oversized reports whether the guest is to be spared the request.
 func (r *request) oversized() bool {
-	if r.auth != nil {
+	switch {
+	case r.auth != nil:
 		return len(r.auth.UserProperties) > maxAskedProperties
+	case r.access != nil:
+		return len(r.access.Items) > maxAskedItems
 	}
-	return len(r.access.Items) > maxAskedItems
+	return false // who reads hellos has bounded them
 }
 
 func (r *request) question() auth.Question {
-	if r.auth != nil {
+	switch {
+	case r.auth != nil:
 		return auth.Authentication
+	case r.access != nil:
+		return auth.Authorization
 	}
-	return auth.Authorization
+	return auth.Hello
 }
 
 func (r *request) encode(b []byte) []byte {
-	if r.auth != nil {
+	switch {
+	case r.auth != nil:
 		return appendAuthenticate(b, r.auth)
+	case r.access != nil:
+		return appendAuthorize(b, r.access)
 	}
-	return appendAuthorize(b, r.access)
+	return appendHello(b, r.hello)
 }
 
 // items is the number of topics asked about.

@@ -51,7 +51,8 @@ var handlers struct {
 	load         func(*LoadInfo) error
 	authenticate func(*Context, *Connect) Verdict
 	authorize    func(*Context, *Access) Verdict
-	now          struct{ authenticate, authorize bool } // run without a goroutine
+	hello        func(*Context, *ClientHello) Verdict
+	now          struct{ authenticate, authorize, hello bool } // run without a goroutine
 	unload       func()
 }
 

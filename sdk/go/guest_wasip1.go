@@ -102,6 +102,9 @@ func heard() (questions uint32) {
 	if handlers.authorize != nil {
 		questions |= 2
 	}
+	if handlers.hello != nil {
+		questions |= 4
+	}
 	return questions
 }
 

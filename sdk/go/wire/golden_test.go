@@ -70,6 +70,13 @@ var golden = map[string]message{
 		ClientID: "sensor-1", Attributes: []wire.Property{{Key: "site", Value: "7"}}, Action: wire.Subscribe,
 		Topics: []wire.Topic{{Topic: "a/+/#"}, {Topic: "jobs", QoS: 2, Share: "workers"}, {Topic: "b"}},
 	},
+	"client_hello-empty": &wire.ClientHello{},
+	"client_hello-full": &wire.ClientHello{
+		Listener: "tls:default", Peer: "[2001:db8::7]:51234", ServerName: `mqtt\x00.example.com`, ALPN: []string{"mqtt", "", "x-amzn-mqtt-ca"},
+		Proxy:    &wire.Proxy{Version: 2, Source: "[2001:db8::7]:51234", Via: "10.0.0.2:40000"},
+		Versions: []uint32{0x0304, 0x0303}, Suites: []uint32{0, 0x1301, 0xC02F}, Extensions: []uint32{0, 16, 0xFF01},
+		Groups: []uint32{29}, SignatureSchemes: []uint32{0x0403, 0x0804}, JA4: "t13d0303mt_000000000000_000000000000",
+	},
 	"decision-denied": &wire.Decision{Reason: 0x86, ReasonText: "wrong password"},
 	"decision-full": &wire.Decision{
 		Superuser: true, Default: wire.Next, TTL: -1, ExpireAt: 4102444800, Username: "alice@example.com", ClientID: "assigned-1",
@@ -109,6 +116,7 @@ var malformed = map[string]string{
 	"authenticate-bad-group":  "\x0b\x0c",
 	"decision-bad-rule":       "\x22\x02\x1a\x05",
 	"authorize-bad-key":       "\x00\x00",
+	"client_hello-bad-number": "\x38\x80\x80\x80\x80\x10",
 	"http_request-bad-header": "\x22\x02\x0a\x05",
 	"http_response-bad-type":  "\x0a\x01a",
 }
@@ -123,6 +131,8 @@ func newMessage(t *testing.T, file string) message {
 		return new(wire.Authenticate)
 	case "authorize":
 		return new(wire.Authorize)
+	case "client_hello":
+		return new(wire.ClientHello)
 	case "decision":
 		return new(wire.Decision)
 	case "http_request":

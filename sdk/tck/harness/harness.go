@@ -140,7 +140,7 @@ func Open(tb testing.TB, module []byte) *Guest {
 	tb.Cleanup(func() { mod.Close(g.ctx) })
 	g.mod = mod
 	for _, name := range []string{"wicket_abi_v1", "wicket_buffer", "wicket_load", "wicket_authenticate",
-		"wicket_authorize", "wicket_completed", "wicket_unload"} {
+		"wicket_authorize", "wicket_client_hello", "wicket_completed", "wicket_unload"} {
 		g.fn[name] = mod.ExportedFunction(name)
 	}
 	if minor := int32(g.call("wicket_abi_v1")); minor < 0 || minor > abiMinor {
@@ -271,6 +271,12 @@ func (g *Guest) Load(l *wire.Load) int32 {
 func (g *Guest) Authenticate(req int64, e *wire.Authenticate) int32 {
 	g.scratch = e.Append(g.scratch[:0])
 	return g.Event("wicket_authenticate", req, g.scratch)
+}
+
+// ClientHello calls wicket_client_hello.
+func (g *Guest) ClientHello(req int64, e *wire.ClientHello) int32 {
+	g.scratch = e.Append(g.scratch[:0])
+	return g.Event("wicket_client_hello", req, g.scratch)
 }
 
 // Authorize calls wicket_authorize.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"strconv"
+	"strings"
 
 	wicket "github.com/wicketmq/wicket/sdk/go"
 )
@@ -22,6 +23,7 @@ func init() {
 			return errors.New("this plugin is broken")
 		case "now":
 			wicket.OnAuthenticateNow(authenticate)
+			wicket.OnClientHelloNow(hello)
 		case "panics":
 			panic("at load")
 		}
@@ -42,7 +44,31 @@ func init() {
 			return wicket.CodeAllow
 		}).TTL(5000)
 	})
+	wicket.OnClientHello(hello)
 	wicket.OnUnload(func() { wicket.Info("bye") })
+}
+
+func hello(ctx *wicket.Context, h *wicket.ClientHello) wicket.Verdict {
+	switch h.ServerName {
+	case "allow":
+		return wicket.Allow()
+	case "read":
+		return wicket.Deny().Text(h.Peer + " " + h.Listener + " " + strings.Join(h.ALPN, ",") + " " + h.JA4 + " " +
+			strconv.Itoa(int(h.Versions[0])) + " " + strconv.Itoa(len(h.Suites)) + " " + h.Proxy.Via)
+	case "ask":
+		r, err := ctx.HTTP(wicket.HTTPRequest{Upstream: "auth", Path: "/" + wicket.EscapePath(h.ServerName)})
+		if err != nil {
+			return wicket.Fail(err)
+		}
+		if r.Status == 204 {
+			return wicket.Allow()
+		}
+	case "panic":
+		panic("oh no")
+	case "next":
+		return wicket.Next()
+	}
+	return wicket.Deny()
 }
 
 func authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
