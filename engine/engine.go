@@ -84,7 +84,7 @@ func Start(o Options) (*Engine, error) {
 	e.upstreams = upstream.NewSet(upstreamChanged(e.alarms))
 	err := e.openBans(o.Config)
 	if err == nil {
-		e.host, err = newHost(o.Config, o.Log)
+		e.host, err = e.newHost(o.Config)
 	}
 	if err != nil {
 		e.revoked.close()

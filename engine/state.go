@@ -166,11 +166,11 @@ func (e *Engine) Staples() []control.Staple {
 }
 
 // Plugins are the plugins of the gate in use, in the order in which they are
-// asked. It may be called from any goroutine.
+// asked, then those that are only told of events. It may be called from any goroutine.
 func (e *Engine) Plugins() []control.Plugin {
 	v := e.seen.Load()
 	out := []control.Plugin{}
-	for _, name := range v.cfg.Auth.Chain {
+	for _, name := range pluginNames(v.cfg) {
 		out = append(out, v.plugins[name].state())
 	}
 	return out

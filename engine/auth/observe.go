@@ -84,9 +84,10 @@ func (o *observers) add(list []Observer) {
 // before an event is made pays nothing for those that nobody wants.
 func (g *Gate) Observed(k EventKind) bool { return len(g.observers.list[k]) > 0 }
 
-// Observe tells the observers what has happened. The event is not to be changed
-// afterwards.
+// Observe tells the observers what has happened, and when. The event is not to be
+// changed afterwards.
 func (g *Gate) Observe(e *Event) {
+	e.Time = g.clock()
 	for _, o := range g.observers.list[e.Kind] {
 		o.Observe(e)
 	}

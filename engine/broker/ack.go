@@ -68,6 +68,6 @@ func (c *Client) onDisconnect(flags byte, body []byte) error {
 	if p.Reason == mqtt.Success {
 		c.sub.will = nil // [MQTT-3.14.4-3]
 	}
-	c.close("disconnect")
+	c.end(p.Reason, string(p.ReasonString), "disconnect")
 	return nil
 }

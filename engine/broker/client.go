@@ -211,21 +211,34 @@ func (c *Client) breach(err error) {
 
 // disconnect tells a v5 client the reason and closes; MQTT 3.x has no way to
 // tell [MQTT-3.14.0-1].
-func (c *Client) disconnect(reason mqtt.Reason, word string) {
+func (c *Client) disconnect(reason mqtt.Reason, word string) { c.part(reason, "", word) }
+
+// part is disconnect with a text for the client, which is left out when it does
+// not want any or cannot take it [MQTT-3.14.2-3].
+func (c *Client) part(reason mqtt.Reason, text, word string) {
 	if c.state == live && c.version == mqtt.V50 {
 		p := mqtt.Disconnect{Reason: reason}
+		if text != "" && !c.quiet {
+			if p.ReasonString = []byte(text); p.Size(c.version) > int(c.maxOut) {
+				p.ReasonString = nil
+			}
+		}
 		c.link.SetOut(p.Append(c.link.Out(), c.version))
 	}
-	c.close(word)
+	c.end(reason, text, word)
 }
 
-// close ends the connection from this side. The will is published unless it
-// has been taken away before.
-func (c *Client) close(word string) {
+// close ends the connection without saying why.
+func (c *Client) close(word string) { c.end(mqtt.UnspecifiedError, "", word) }
+
+// end ends the connection from this side. The will is published unless it has
+// been taken away before.
+func (c *Client) end(reason mqtt.Reason, text, word string) {
 	if c.state == closed {
 		return
 	}
 	c.logEnd(word)
+	c.tellGone(reason, because(text, word))
 	c.state = closed
 	c.link.Close(word)
 	c.gone()
@@ -256,6 +269,7 @@ func (c *Client) Lost(reason string) {
 	}
 	defer c.shard.recovered("lost connection")
 	c.logEnd(reason)
+	c.tellGone(mqtt.UnspecifiedError, reason)
 	c.gone()
 }
 

@@ -54,12 +54,12 @@ func (c *Client) onConnect(body []byte) {
 	c.version, c.state = p.Version, joining
 	c.quiet, c.maxOut = !p.Properties.RequestProblemInfo, p.Properties.MaximumPacketSize
 	k, reason := c.admission(&p)
+	c.job = k
 	if reason != mqtt.Success {
 		c.refuse(reason, "", "CONNECT refused")
 		return
 	}
 	c.link.Arm(c.shard.now() + questionLimit)
-	c.job = k
 	k.gate.Authenticate(k.req, k.settle)
 	k.wait()
 }
@@ -313,6 +313,7 @@ func (k *connecting) attach(s *Shard, sub *subscriber, present bool) {
 		c.log(slog.LevelDebug, "client connected",
 			slog.String("username", k.req.Username), slog.Bool("session_present", present))
 	}
+	k.tellConnected(c)
 	c.arm()
 	c.link.Resume()
 	sub.Resume()
@@ -406,5 +407,6 @@ func (c *Client) refuse(reason mqtt.Reason, text, word string) {
 			slog.String("reason", reason.String()), slog.String("because", cmp.Or(text, word)))
 	}
 	c.connack(&p)
+	c.tellRefused(reason, because(text, word))
 	c.close(word)
 }

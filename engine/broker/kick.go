@@ -7,17 +7,31 @@ import "github.com/wicketmq/wicket/engine/mqtt"
 // called from any goroutine; false means that there is no such session. The
 // session itself stays as long as its expiry interval says.
 func (b *Broker) Kick(clientID string, reason mqtt.Reason) bool {
-	sub := b.registry.find(clientID)
+	return b.Disconnect(Parting{ClientID: clientID, Reason: reason})
+}
+
+// Parting says whom to disconnect, and why.
+type Parting struct {
+	ClientID   string
+	Username   string      // not empty: only if the client has this name
+	Reason     mqtt.Reason // of a DISCONNECT, 0x80 and above
+	ReasonText string      // for an MQTT 5.0 client
+}
+
+// Disconnect is Kick with more to say. A session that has moved to another loop
+// is followed; who has come under the client id in the meantime is meant too.
+func (b *Broker) Disconnect(p Parting) bool {
+	sub := b.registry.find(p.ClientID)
 	if sub == nil {
 		return false
 	}
-	sub.owner.Load().box.post(&kick{sub, reason})
+	sub.owner.Load().box.post(&kick{sub, p})
 	return true
 }
 
 type kick struct {
-	sub    *subscriber
-	reason mqtt.Reason
+	sub *subscriber
+	Parting
 }
 
 // open implements letter. A session that has moved on is followed.
@@ -26,8 +40,9 @@ func (l *kick) open(s *Shard) {
 		s.post(owner, l)
 		return
 	}
-	if c := l.sub.client; c != nil {
-		c.disconnect(l.reason, "kicked")
+	if c := l.sub.client; c != nil && (l.Username == "" || l.Username == l.sub.who.user()) {
+		defer c.guard("kick")
+		c.part(l.Reason, l.ReasonText, "kicked")
 	}
 }
 

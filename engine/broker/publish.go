@@ -41,7 +41,7 @@ func (c *Client) onPublish(flags byte, body []byte) error {
 	case auth.Ask:
 		c.askPublish(p)
 	default:
-		c.deny(p.QoS, p.PacketID)
+		c.deny(p.Topic, p.QoS, p.Retain, p.PacketID)
 	}
 	return nil
 }
@@ -88,7 +88,8 @@ func (c *Client) reject(qos byte, id uint16, reason mqtt.Reason) {
 }
 
 // deny answers a PUBLISH that the client is not permitted (spec AUTHZ-03).
-func (c *Client) deny(qos byte, id uint16) {
+func (c *Client) deny(name []byte, qos byte, retain bool, id uint16) {
+	c.tellDenied(name, qos, retain)
 	if !c.sub.gate.DenyDisconnects() {
 		c.reject(qos, id, mqtt.NotAuthorized)
 		return
@@ -104,7 +105,7 @@ func (c *Client) askPublish(p *mqtt.Publish) {
 	item := auth.Item{Topic: string(p.Topic), QoS: p.QoS, Retain: p.Retain}
 	c.ask(c.access(auth.Publish, item), func(a *auth.Authorized) {
 		if !permits(a, 0) {
-			c.deny(m.QoS, id)
+			c.deny(m.Topic, m.QoS, m.Retain, id)
 			return
 		}
 		p := &c.shard.in.publish

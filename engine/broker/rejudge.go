@@ -199,6 +199,7 @@ func (j *judgement) decided() {
 func (j *judgement) end() {
 	s, sub, c := j.shard, j.sub, j.sub.client
 	resumed, gone := sub.Judged, 0
+	told := unsubscribed{gate: c.observed(auth.EventUnsubscribed)}
 	sub.Judged = false
 	for i := range j.lost {
 		filter := j.lost[i].Filter
@@ -210,10 +211,12 @@ func (j *judgement) end() {
 		c.stopReplay(filter)
 		s.tally.add(cDenied, 1)
 		sub.Bereft = true
+		told.add(filter, j.lost[i].QoS)
 		if c.logs(slog.LevelInfo) {
 			c.log(slog.LevelInfo, "subscription is not permitted any more", slog.String("filter", filter))
 		}
 	}
+	told.tell(c)
 	switch {
 	case gone > 0 && !resumed:
 		c.disconnect(mqtt.NotAuthorized, "subscription not permitted any more")

@@ -309,7 +309,11 @@ func describe(v mqtt.Version, h mqtt.Header, body []byte) (string, error) {
 	case mqtt.TypeDisconnect:
 		var p mqtt.Disconnect
 		err := p.Decode(v, h.Flags, body)
-		return fmt.Sprintf("DISCONNECT %#x", byte(p.Reason)), err
+		line := fmt.Sprintf("DISCONNECT %#x", byte(p.Reason))
+		if len(p.ReasonString) > 0 {
+			line += fmt.Sprintf(" %q", p.ReasonString)
+		}
+		return line, err
 	case mqtt.TypePingresp:
 		return "PINGRESP", nil
 	case mqtt.TypeAuth:

@@ -104,6 +104,12 @@ func (j *subscribing) items() []auth.Item {
 func (c *Client) subscribe(j *subscribing) {
 	if c.sub.gate.DenyDisconnects() && slices.Contains(j.reasons, mqtt.NotAuthorized) {
 		c.shard.tally.add(cDenied, 1)
+		for i := range j.reasons { // what was good is not done either
+			if j.reasons[i] < mqtt.UnspecifiedError {
+				j.reasons[i] = mqtt.UnspecifiedError
+			}
+		}
+		c.tellSubscribed(j)
 		c.disconnect(mqtt.NotAuthorized, "subscribe denied")
 		return
 	}
@@ -117,6 +123,7 @@ func (c *Client) subscribe(j *subscribing) {
 	}
 	p := mqtt.Suback{PacketID: j.id, Reasons: j.reasons}
 	c.link.SetOut(p.Append(c.link.Out(), c.version)) // [MQTT-3.8.4-1]
+	c.tellSubscribed(j)
 	c.pump()
 }
 
@@ -142,12 +149,14 @@ func (c *Client) onUnsubscribe(flags byte, body []byte) error {
 		return err
 	}
 	answer := mqtt.Unsuback{PacketID: p.PacketID, Reasons: make([]mqtt.Reason, len(p.Filters))}
+	told := unsubscribed{gate: c.observed(auth.EventUnsubscribed)}
 	for i, f := range p.Filters {
 		gone, ok := c.sub.Subs.Remove(f) // compared byte by byte [MQTT-3.10.4-1]
 		switch {
 		case ok:
 			s.unindex(c.sub, gone.Filter)
 			c.stopReplay(gone.Filter)
+			told.add(gone.Filter, gone.QoS)
 		case topic.ValidFilter(f) != nil:
 			answer.Reasons[i] = mqtt.TopicFilterInvalid
 		default:
@@ -155,5 +164,6 @@ func (c *Client) onUnsubscribe(flags byte, body []byte) error {
 		}
 	}
 	c.link.SetOut(answer.Append(c.link.Out(), c.version)) // [MQTT-3.10.4-4]
+	told.tell(c)
 	return nil
 }
