@@ -115,6 +115,7 @@ var grants = map[string]uint64{
 	GrantKV:         featureKV,
 	GrantMetrics:    featureMetrics,
 	GrantTimers:     featureTimers,
+	GrantJWT:        featureJWT,
 	GrantDisconnect: featureDisconnect,
 }
 
@@ -147,6 +148,8 @@ var imports = map[string]imported{
 	"metric_observe":    {"(i32, i64) -> i32", GrantMetrics, ""},
 	"timer_set":         {"(i64, i64) -> i64", GrantTimers, exportTimer},
 	"timer_cancel":      {"(i64) -> i32", GrantTimers, ""},
+	"jwt_keys":          {"(i32, i32, i32, i32, i32) -> i32", GrantJWT, ""},
+	"jwt_verify":        {"(i64, i32, i32, i32) -> i64", GrantJWT, exportCompleted},
 	"client_disconnect": {"(i32, i32) -> i32", GrantDisconnect, ""},
 }
 

@@ -34,12 +34,14 @@ type HostOptions struct {
 }
 
 // Host is what the plugins of one broker share: the compile cache, the workers
-// that verify password hashes, and what a plugin keeps over a reload. Its methods may be called by any
+// that verify password hashes and tokens, and what a plugin keeps over a reload. Its methods may be called by any
 // goroutine.
 type Host struct {
 	dir    string
 	cache  wazero.CompilationCache
-	hashes *hashPool
+	verify VerifyFunc
+	hashes *pool // passwords
+	tokens *pool
 	log    *slog.Logger
 
 	disconnect func(Disconnect)
@@ -48,6 +50,10 @@ type Host struct {
 	kept    map[string]*kept
 	metrics names
 }
+
+// tokenQueue is the number of tokens that may wait to be verified, each for some
+// tens of microseconds.
+const tokenQueue = 4096
 
 // NewHost opens the compile cache and starts the hash workers.
 func NewHost(o HostOptions) (*Host, error) {
@@ -64,10 +70,16 @@ func NewHost(o HostOptions) (*Host, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	hashers := o.HashWorkers
+	if o.Verify == nil {
+		hashers = 0
+	}
 	return &Host{
 		dir:    o.CacheDir,
 		cache:  cache,
-		hashes: newHashPool(o.Verify, o.HashWorkers, o.HashQueue),
+		verify: o.Verify,
+		hashes: newPool(hashers, o.HashQueue),
+		tokens: newPool(runtime.GOMAXPROCS(0), tokenQueue),
 		log:    o.Log,
 
 		disconnect: o.Disconnect, kept: map[string]*kept{},
@@ -77,5 +89,6 @@ func NewHost(o HostOptions) (*Host, error) {
 // Close frees what is shared. Close the plugins first.
 func (h *Host) Close() error {
 	h.hashes.close()
+	h.tokens.close()
 	return h.cache.Close(context.Background())
 }

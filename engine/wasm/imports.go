@@ -52,6 +52,8 @@ var hostFuncs = map[string]hostFunc{
 	"metric_observe":    metricFunc((*series).observe),
 	"timer_set":         hostTimerSet,
 	"timer_cancel":      hostTimerCancel,
+	"jwt_keys":          hostJWTKeys,
+	"jwt_verify":        hostJWTVerify,
 	"client_disconnect": hostClientDisconnect,
 }
 
@@ -242,14 +244,15 @@ func (i *instance) verifyPassword(req int64, b []byte) int64 {
 		return callTooMany
 	}
 	id := i.w.nextID()
-	queued := i.p.host.hashes.submit(hashJob{hash, password, r.deadline, func(st status, text string) {
+	queued := i.p.host.verifyHash(hash, password, r.deadline, func(st status, text string) {
 		i.p.hashing.Add(-1)
 		i.w.post(completion{inst: i, call: id, status: st, text: text})
-	}})
+	})
 	if !queued {
 		i.p.hashing.Add(-1)
 		return callTooMany
 	}
+		clear(password)
 	return id
 }
 

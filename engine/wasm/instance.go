@@ -10,6 +10,8 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/wicketmq/wicket/engine/jwt"
 )
 
 // bufferMin is the smallest input buffer the host asks for; a CONNECT without
@@ -55,6 +57,7 @@ type instance struct {
 	calling int                // host calls that have not been completed
 	timers  timers
 	hears   uint32 // questions it wants, as it said while it was loaded
+	keys    [jwtSlots]*jwt.Keys
 	born    time.Time
 	high    uint64 // memory size beyond which the instance is replaced
 	broken  *fault // set by an import: drop the instance after this call

@@ -315,11 +315,10 @@ func TestPasswordsBounded(t *testing.T) {
 // TestPasswordTooLate: nobody hashes for a request that is over.
 func TestPasswordTooLate(t *testing.T) {
 	var calls atomic.Int64
-	pool := newHashPool(func(string, []byte) (bool, error) { calls.Add(1); return true, nil }, 1, 1)
-	defer pool.close()
+	h := newHost(t, HostOptions{Verify: func(string, []byte) (bool, error) { calls.Add(1); return true, nil }})
 	got := make(chan status, 1)
 	password := []byte("secret")
-	pool.submit(hashJob{"h", password, time.Now().Add(-time.Second), func(s status, _ string) { got <- s }})
+	h.verifyHash("h", password, time.Now().Add(-time.Second), func(s status, _ string) { got <- s })
 	if s := <-got; s != statusTimeout || calls.Load() != 0 || string(password) == "secret" {
 		t.Errorf("status %d after %d calls, password %q", s, calls.Load(), password)
 	}

@@ -126,6 +126,7 @@ type Plugin struct {
 	stats      counters
 	inFlight   atomic.Int64
 	hashing    atomic.Int64 // passwords being verified
+	verifying  atomic.Int64 // tokens being verified
 	sending    atomic.Int64 // requests to upstreams in flight
 	complained atomic.Int64 // second of the last complaint
 

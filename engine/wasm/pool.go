@@ -10,31 +10,27 @@ import (
 // hash cannot be read. It is called on several goroutines at once.
 type VerifyFunc func(hash string, password []byte) (bool, error)
 
-// hashJob is one password to verify.
-type hashJob struct {
-	hash     string
-	password []byte // wiped afterwards
+// job is work that takes too long for a worker of a plugin.
+type job struct {
 	deadline time.Time
-	done     func(status, string) // called once, on a hash worker
+	work     func() (status, string) // not called when the time is up
+	done     func(status, string)    // called once, on the pool's goroutine
 }
 
-// hashPool verifies password hashes on a few goroutines. Hashes are slow on
-// purpose and some take many megabytes, so their number at once is the bound
-// on processor time and memory.
-type hashPool struct {
-	verify VerifyFunc
-	wg     sync.WaitGroup
+// pool works on jobs on a few goroutines. Password hashes are slow on purpose and
+// some take many megabytes, so their number at once is the bound on processor time
+// and memory.
+type pool struct {
+	wg sync.WaitGroup
 
 	mu     sync.RWMutex // held to send; written to close
 	closed bool
-	jobs   chan hashJob
+	jobs   chan job
 }
 
-func newHashPool(verify VerifyFunc, workers, queue int) *hashPool {
-	p := &hashPool{verify: verify, jobs: make(chan hashJob, queue)}
-	if verify == nil {
-		return p
-	}
+// newPool starts a pool. One without workers takes no jobs.
+func newPool(workers, queue int) *pool {
+	p := &pool{jobs: make(chan job, queue), closed: workers == 0}
 	for range workers {
 		p.wg.Go(p.run)
 	}
@@ -42,10 +38,10 @@ func newHashPool(verify VerifyFunc, workers, queue int) *hashPool {
 }
 
 // submit queues a job, or returns false when the queue is full.
-func (p *hashPool) submit(j hashJob) bool {
+func (p *pool) submit(j job) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if p.closed || p.verify == nil {
+	if p.closed {
 		return false
 	}
 	select {
@@ -57,7 +53,7 @@ func (p *hashPool) submit(j hashJob) bool {
 }
 
 // close ends the workers. Jobs that have not begun are refused.
-func (p *hashPool) close() {
+func (p *pool) close() {
 	p.mu.Lock()
 	if !p.closed {
 		p.closed = true
@@ -67,18 +63,16 @@ func (p *hashPool) close() {
 	p.wg.Wait()
 }
 
-func (p *hashPool) run() {
+func (p *pool) run() {
 	for j := range p.jobs {
-		st, text := p.do(&j)
-		clear(j.password)
-		j.done(st, text)
+		j.done(p.do(&j))
 	}
 }
 
-func (p *hashPool) do(j *hashJob) (st status, text string) {
+func (p *pool) do(j *job) (st status, text string) {
 	defer func() {
 		if r := recover(); r != nil {
-			st, text = statusFailed, fmt.Sprintf("hash verification panicked: %v", r)
+			st, text = statusFailed, fmt.Sprintf("verification panicked: %v", r)
 		}
 	}()
 	p.mu.RLock()
@@ -90,12 +84,22 @@ func (p *hashPool) do(j *hashJob) (st status, text string) {
 	case !time.Now().Before(j.deadline): // nobody waits for it any more
 		return statusTimeout, "request is over"
 	}
-	ok, err := p.verify(j.hash, j.password)
-	switch {
-	case err != nil:
-		return statusMalformed, err.Error()
-	case !ok:
-		return statusMismatch, ""
-	}
-	return statusOK, ""
+	return j.work()
+}
+
+// verifyHash queues the verification of a password, which is wiped afterwards.
+func (h *Host) verifyHash(hash string, password []byte, deadline time.Time, done func(status, string)) bool {
+	return h.hashes.submit(job{deadline, func() (status, string) {
+		ok, err := h.verify(hash, password)
+		switch {
+		case err != nil:
+			return statusMalformed, err.Error()
+		case !ok:
+			return statusMismatch, ""
+		}
+		return statusOK, ""
+	}, func(st status, text string) {
+		clear(password)
+		done(st, text)
+	}})
 }

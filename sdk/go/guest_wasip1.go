@@ -90,6 +90,7 @@ func exportLoad(ptr unsafe.Pointer, size int32) (code int32) {
 		}
 	}
 	hostHears(heard()) // OnLoad may have set handlers
+	pump(nil, few)     // what it has left to the background
 	return 0
 }
 

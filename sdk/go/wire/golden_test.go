@@ -108,6 +108,10 @@ var golden = map[string]message{
 // unknown is what a later minor version might add to any message: a varint, a
 // fixed64, a string and a fixed32 in fields 500 to 503.
 const unknown = "\xa0\x1f\x96\x01" + "\xa9\x1f12345678" + "\xb2\x1f\x03new" + "\xbd\x1f1234"
+	"jwt_keys-set":             &wire.JWTKeys{Algorithms: []string{"RS256", "", "EdDSA"}, JWKS: []byte(`{"keys":[]}`), PEM: []byte("-----BEGIN PUBLIC KEY-----\n")},
+	"jwt_keys-secret":          &wire.JWTKeys{Algorithms: []string{"HS256"}, Secret: []byte("0123456789abcdef\x000123456789abcd\xff")},
+	"jwt_verified-ok":          &wire.JWTVerified{Header: []byte(`{"alg":"HS256"}`), Claims: []byte(`{"sub":"sensor-1","exp":4102444800}`)},
+	"jwt_verified-unknown_key": &wire.JWTVerified{UnknownKey: true},
 
 var malformed = map[string]string{
 	"authenticate-bad-length": "\x0a\x05abc",
@@ -126,6 +130,7 @@ func newMessage(t *testing.T, file string) message {
 	kind, _, _ := strings.Cut(file, "-")
 	switch kind {
 	case "load":
+	"jwt_verified-bad-flag":   "\x1a\x01a",
 		return new(wire.Load)
 	case "authenticate":
 		return new(wire.Authenticate)
@@ -148,6 +153,10 @@ func newMessage(t *testing.T, file string) message {
 
 func TestGolden(t *testing.T) {
 	if *update {
+	case "jwt_keys":
+		return new(wire.JWTKeys)
+	case "jwt_verified":
+		return new(wire.JWTVerified)
 		writeGolden(t)
 		return
 	}
