@@ -184,6 +184,8 @@ func (p *plugin) state() control.Plugin {
 		Requests: s.Requests, Allowed: s.Allowed, Denied: s.Denied, Next: s.Next,
 		Calls: s.Calls, Seconds: s.CallTime.Seconds(), Failures: failures(&s), Faults: faults(&s),
 		Restarts: s.Restarts, Recycled: s.Recycled,
+		Events: s.Events, EventsWaiting: s.EventsWaiting, EventsDropped: s.EventsDropped, Disconnects: s.Disconnects,
+		KVKeys: s.KVKeys, KVBytes: s.KVBytes, KVRefused: s.KVFull,
 	}
 }
 
@@ -210,10 +212,31 @@ func (e *Engine) Snapshot() metric.Snapshot {
 		Status: e.Status(), Certificates: e.Certificates(), CRLs: e.CRLs(), Staples: e.Staples(), Plugins: e.Plugins(), Upstreams: e.Upstreams(),
 		FailOpen: v.admitted, AlarmsTotal: e.alarms.Total(),
 	}
+	for _, m := range e.host.Metrics() {
+		out.Custom = append(out.Custom, custom(&m))
+	}
 	for _, c := range v.checkers {
 		out.FailOpen += c.failOpen()
 	}
 	return out
+}
+
+// custom is a series of a plugin as it is shown.
+func custom(m *wasm.Metric) metric.Custom {
+	c := metric.Custom{Plugin: m.Plugin, Name: m.Name, Help: m.Help, Labels: map[string]string{}, Value: float64(m.Value)}
+	for _, l := range m.Labels {
+		c.Labels[l.Name] = l.Value
+	}
+	switch m.Kind {
+	case wasm.MetricGauge:
+		c.Gauge = true
+	case wasm.MetricHistogram:
+		c.Histogram = &control.Histogram{Counts: m.Counts, Sum: float64(m.Sum)}
+		for _, b := range m.Bounds {
+			c.Histogram.Bounds = append(c.Histogram.Bounds, float64(b))
+		}
+	}
+	return c
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {

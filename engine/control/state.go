@@ -160,6 +160,14 @@ type Plugin struct {
 	Faults   map[string]uint64 `json:"faults"`       // instances thrown away, by reason
 	Restarts uint64            `json:"restarts"`
 	Recycled uint64            `json:"recycled"`
+
+	Events        uint64 `json:"events"` // that waited for it, or do
+	EventsWaiting int    `json:"events_waiting"`
+	EventsDropped uint64 `json:"events_dropped"`
+	Disconnects   uint64 `json:"disconnects"` // clients it had disconnected
+	KVKeys        int    `json:"kv_keys"`
+	KVBytes       int64  `json:"kv_bytes"`   // overhead included
+	KVRefused     uint64 `json:"kv_refused"` // values there was no room for
 }
 
 // Failed is the number of requests that the plugin itself did not answer.

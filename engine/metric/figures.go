@@ -129,7 +129,28 @@ func (e exposition) plugin(p *control.Plugin) {
 	e.gauge("plugin_workers_up", "Instances there are.", float64(p.Up), of)
 	e.gauge("plugin_in_flight", "Questions not answered yet.", float64(p.InFlight), of)
 	e.gauge("plugin_queued", "Questions not yet given to an instance.", float64(p.Queued), of)
+	e.counter("plugin_events_total", "Events that have waited for the plugin, or do.", float64(p.Events), of)
+	e.counter("plugin_events_dropped_total", "Events lost because too many waited, or an instance failed.", float64(p.EventsDropped), of)
+	e.counter("plugin_disconnects_total", "Clients that the plugin has had disconnected.", float64(p.Disconnects), of)
+	e.gauge("plugin_kv_keys", "Keys that the plugin keeps.", float64(p.KVKeys), of)
+	e.gauge("plugin_kv_bytes", "Memory accounted for the keys and values of the plugin.", float64(p.KVBytes), of)
+	e.counter("plugin_kv_refused_total", "Values of the plugin that there was no room for.", float64(p.KVRefused), of)
 	e.gauge("plugin_breaker_open", "Whether the plugin is not asked because it keeps failing.", truth(p.Breaker != "closed"), of)
+}
+
+func (e exposition) custom(c *Custom) {
+	name, with := "custom_"+c.Name, labels{"plugin": c.Plugin}
+	for k, v := range c.Labels {
+		with[k] = v
+	}
+	switch {
+	case c.Histogram != nil:
+		e.histogram(name, c.Help, c.Histogram, with)
+	case c.Gauge:
+		e.gauge(name, c.Help, c.Value, with)
+	default:
+		e.counter(name, c.Help, c.Value, with)
+	}
 }
 
 func (e exposition) upstream(u *control.Upstream) {

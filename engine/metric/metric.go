@@ -28,8 +28,19 @@ type Snapshot struct {
 	Staples      []control.Staple
 	Plugins      []control.Plugin
 	Upstreams    []control.Upstream
+	Custom       []Custom
 	FailOpen     uint64 // clients admitted although their revocation could not be learned
 	AlarmsTotal  uint64 // raised since the start
+}
+
+// Custom is a series that a plugin counts: a counter unless it is a gauge or has
+// a histogram. All of one name are of one kind and have one help.
+type Custom struct {
+	Plugin, Name, Help string
+	Labels             map[string]string
+	Gauge              bool
+	Value              float64
+	Histogram          *control.Histogram
 }
 
 // Handler answers scrapes with snapshots, and with what Go and the operating
@@ -68,6 +79,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for i := range s.Upstreams {
 		e.upstream(&s.Upstreams[i])
+	}
+	for i := range s.Custom {
+		e.custom(&s.Custom[i])
 	}
 	e.alarms(&s)
 }
