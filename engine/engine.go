@@ -123,7 +123,7 @@ func (e *Engine) start(o Options) (obtain func(), err error) {
 	loops := loops(o)
 	e.broker = broker.New(brokerOptions(o.Config, loops, e.gate.Load, o.Log))
 	e.reactor, err = reactor.Start(reactor.Options{
-		Listeners: listeners, Loops: loops, Broker: e.broker,
+		Listeners: listeners, Loops: loops, Broker: e.broker, Gate: e.gate.Load,
 		Pool: tlsio.NewPool(0, max(1, loops-1)), Log: o.Log, // one processor stays for those who are in
 	})
 	e.serving.Store(err == nil)

@@ -39,6 +39,7 @@ type stage uint8
 
 const (
 	introducing stage = iota // until the PROXY header has come
+	greeting                 // TLS: until the hello has come and a plugin has let it pass
 	handshaking              // TLS: until the handshake worker has answered
 	connecting               // transport established, no CONNECT yet
 	serving                  // CONNECT seen: the client owns the timer
@@ -70,6 +71,9 @@ func (c *conn) opened() {
 func (c *conn) transport() {
 	c.stage = handshaking
 	if c.ln.TLS != nil {
+		if c.loop.r.greets() {
+			c.stage = greeting
+		}
 		c.arm(c.deadline(c.ln.HandshakeTimeout))
 		return
 	}
@@ -94,6 +98,8 @@ func (c *conn) read() {
 		_, _ = c.gc.Discard(-1)
 	case c.stage == introducing:
 		c.readProxy()
+	case c.stage == greeting:
+		c.readHello()
 	case c.tls != nil:
 		c.readTLS()
 	default:
@@ -253,6 +259,8 @@ func (c *conn) Expire(now wheel.Tick) {
 	switch c.stage {
 	case introducing:
 		c.proxyTimeout()
+	case greeting:
+		c.helloTimeout()
 	case handshaking:
 		c.handshakeTimeout()
 	case connecting:
@@ -321,6 +329,8 @@ func (c *conn) closed(err error) {
 	switch c.stage {
 	case introducing:
 		c.proxyLost()
+	case greeting:
+		c.helloLost()
 	case handshaking:
 		c.handshakeLost()
 	}

@@ -130,8 +130,10 @@ func (c *conn) logRefused(peer netip.AddrPort, reason cert.Reason, err error) {
 		return
 	}
 	attrs := []any{"listener", c.ln.Name, "peer", peer, "reason", string(reason), "error", err}
-	if sni := c.tls.ServerName(); sni != "" {
-		attrs = append(attrs, "sni", sni[:min(len(sni), maxServerName)])
+	if c.tls != nil {
+		if sni := c.tls.ServerName(); sni != "" {
+			attrs = append(attrs, "sni", sni[:min(len(sni), maxServerName)])
+		}
 	}
 	if e, ok := errors.AsType[*cert.HandshakeError](cert.Explain(err)); ok && e.Subject != "" {
 		attrs = append(attrs, "subject", e.Subject, "serial", e.Serial, "not_after", e.NotAfter)

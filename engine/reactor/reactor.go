@@ -15,6 +15,7 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 
+	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/broker"
 	"github.com/wicketmq/wicket/engine/transport/tlsio"
 	"github.com/wicketmq/wicket/engine/wheel"
@@ -28,6 +29,10 @@ type Options struct {
 	Pool      *tlsio.Pool // runs TLS handshakes; may be nil without TLS listeners
 	Log       *slog.Logger
 
+	// Gate is asked about TLS connections before their handshake, if somebody
+	// in its chain hears of them; nil asks nobody. Any loop calls it.
+	Gate func() *auth.Gate
+
 	// DescriptorReserve is how many file descriptors stay free for reloads,
 	// plugins' backends and the API; a connection that would eat into them
 	// is closed at once. 0 = 64.
@@ -39,7 +44,8 @@ type Reactor struct {
 	opts      Options
 	log       *slog.Logger
 	listeners []*listener
-	maxFD     int // highest descriptor a connection may get
+	maxFD     int          // highest descriptor a connection may get
+	greetings atomic.Int64 // connections that wait for a verdict about their hello
 
 	engine gnet.Engine
 	booted chan struct{}

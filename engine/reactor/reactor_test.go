@@ -61,6 +61,7 @@ func newGatedWorld(t testing.TB, policy auth.Options, change func(*Options)) *wo
 		Loops: 2,
 		Pool:  tlsio.NewPool(0, 0),
 		Log:   log,
+		Gate:  func() *auth.Gate { return gate },
 		Listeners: []Listener{
 			{Name: "tcp:default", Addr: anyPort(), ConnectTimeout: 5 * time.Second},
 			{Name: "tls:default", Addr: anyPort(), ConnectTimeout: 5 * time.Second, TLS: server, HandshakeTimeout: 5 * time.Second},

@@ -35,12 +35,14 @@ const (
 	shedProxyInvalid     // PROXY-01
 	shedProxyUnsupported // PROXY-05
 	shedProxyTimeout     // PROXY-02
+	shedHelloDenied      // by a plugin
+	shedHellos           // too many wait for a plugin
 	shedReasons
 )
 
 var shedNames = [shedReasons]string{
 	"max_connections", "descriptors", "handshakes", "stopping", "access_rules", "max_conn_rate", "max_conn_rate_per_source",
-	"untrusted_proxy", "invalid_proxy_info", "unsupported_proto_v2", "proxy_timeout",
+	"untrusted_proxy", "invalid_proxy_info", "unsupported_proto_v2", "proxy_timeout", "hello_denied", "hellos",
 }
 
 func (s shed) String() string { return shedNames[s] }
