@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wicketmq/wicket/engine/auth"
 )
@@ -314,4 +315,14 @@ func rewrite(t *testing.T, open1 func(string) error, dir, entry string) string {
 		t.Fatal(err)
 	}
 	return entry
+}
+
+// TestCompileTime: a module that takes too long to compile is refused.
+func TestCompileTime(t *testing.T) {
+	defer func(d time.Duration) { compileTime = d }(compileTime)
+	compileTime = 0
+	_, err := newHost(t, HostOptions{CacheDir: filepath.Join(t.TempDir(), "cache")}).Open(context.Background(), Options{Name: "p", Module: guest(t, "behave"), Grants: []string{GrantPassword}})
+	if err == nil || !strings.Contains(err.Error(), "cannot compile the module: it takes too long") {
+		t.Error(err)
+	}
 }

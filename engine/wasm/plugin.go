@@ -128,6 +128,7 @@ type Plugin struct {
 	hashing    atomic.Int64 // passwords being verified
 	verifying  atomic.Int64 // tokens being verified
 	sending    atomic.Int64 // requests to upstreams in flight
+	exchanging atomic.Int64 // exchanges that are not over
 	complained atomic.Int64 // second of the last complaint
 
 	closing sync.Once
@@ -301,17 +302,29 @@ func (p *Plugin) compileWith(ctx context.Context, m *module, binary []byte, cach
 	if err != nil {
 		return refusal{fmt.Errorf("the module %w", err)}
 	}
-	p.compiled, err = p.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, compileWorkers()), metered)
+	limited, cancel := context.WithTimeoutCause(ctx, compileTime, errCompileTime)
+	defer cancel()
+	p.compiled, err = p.runtime.CompileModule(experimental.WithCompilationWorkers(limited, compileWorkers()), metered)
+	if limited.Err() != nil { // it is not the cache
+		err = refusal{context.Cause(limited)}
+	}
 	if err != nil {
 		return fmt.Errorf("cannot compile the module: %w", err)
 	}
 	return nil
 }
 
+// compileTime is how long a module may take to compile. A Go program of 14 MB
+// takes some ten seconds on one processor.
+var compileTime = 2 * time.Minute
+
+var errCompileTime = errors.New("it takes too long")
+
 // compileWorkers leaves half of the processors to those who are served while
 // a plugin is reloaded. With more than one worker the engine also looks at the
-// context between functions.
-func compileWorkers() int { return max(2, runtime.GOMAXPROCS(0)/2) }
+// context between functions. Four keep the memory that compiling may take
+// within bounds: each may need some 150 MB for the worst function.
+func compileWorkers() int { return min(max(2, runtime.GOMAXPROCS(0)/2), 4) }
 
 // startAll starts the workers' instances: the first alone, since it finds
 // what is wrong, the others at once.

@@ -16,15 +16,18 @@ func (m *module) rewriteCode(r *reader, out []byte, present bool) []byte {
 	n := 0
 	w := walker{m: m, pay: m.payment()}
 	out = extend(r, out, present, func(out []byte) []byte {
-		n++
+		if n++; n > len(m.defined) {
+			r.fail(errCounts)
+			return out
+		}
 		body := reader{b: r.take(r.u32())}
-		w.function(&body)
+		w.function(&body, m.typeOf(uint32(len(m.imports)+n-1)))
 		if err := body.done(); err != nil {
 			r.failf("function %d: %w", len(m.imports)+n-1, err)
 		}
 		return appendBody(out, w.out)
 	}, calls...)
-	if r.err == nil && n != m.functions {
+	if r.err == nil && n < len(m.defined) {
 		r.fail(errCounts)
 	}
 	return out

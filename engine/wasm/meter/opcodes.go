@@ -62,8 +62,7 @@ var immediates = func() (t [256]immediate) {
 	set(0x00, 0x01, none) // unreachable, nop
 	set(opBlock, opElse, control)
 	set(opEnd, opEnd, control)
-	set(opBr, opBrIf, number)
-	set(opBrTable, opBrTable, control)
+	set(opBr, opBrTable, control)
 	set(opReturn, opReturn, none)
 	set(opCall, opCallIndirect, control)
 	set(0x1a, 0x1b, none) // drop, select

@@ -52,10 +52,12 @@ type module struct {
 	sections [sections][]byte // nil when absent
 	customs  [][]byte
 
-	params    []int    // number of parameters, by type
-	imports   []uint32 // types of imported functions
-	functions int      // functions that it defines
-	globals   int      // imported ones included
+	params  []int    // number of parameters, by type
+	results []int    // number of results, by type
+	imports []uint32 // types of imported functions
+	defined []uint32 // types of the functions that it defines
+	globals int      // imported ones included
+	locals  uint64   // of the functions so far
 }
 
 // split reads the sections of a binary. The order is checked here, so that
@@ -181,18 +183,34 @@ func verbatim(r *reader, out []byte, read func()) []byte {
 // called through functions at the end.
 func (m *module) newIndex(i uint32) uint32 {
 	if i < uint32(len(m.imports)) {
-		return uint32(len(m.imports)+1+m.functions) + i
+		return uint32(len(m.imports)+1+len(m.defined)) + i
 	}
 	return i + 1
 }
 
-// function reads the index of a function and appends the new one.
-func (m *module) function(r *reader, out []byte) []byte {
-	return appendU32(out, m.newIndex(r.index("function", len(m.imports)+m.functions)))
+// index reads the index of a function.
+func (m *module) index(r *reader) uint32 {
+	return r.index("function", len(m.imports)+len(m.defined))
 }
 
-// maxParams is the most parameters of a function. It is above what browsers
-// allow, and bounds the code that is added for each import.
+// function reads the index of a function and appends the new one.
+func (m *module) function(r *reader, out []byte) []byte {
+	return appendU32(out, m.newIndex(m.index(r)))
+}
+
+// typeOf returns the type of a function by its index before rewriting.
+func (m *module) typeOf(i uint32) uint32 {
+	if i < uint32(len(m.imports)) {
+		return m.imports[i]
+	}
+	if i -= uint32(len(m.imports)); int(i) < len(m.defined) {
+		return m.defined[i]
+	}
+	return 0
+}
+
+// maxParams is the most parameters or results of a function. It is above what
+// browsers allow, and bounds the code that is added for each import.
 const maxParams = 1 << 10
 
 // refillType is the type of Refill; it is appended to the others.
@@ -204,13 +222,8 @@ func (m *module) rewriteTypes(r *reader, out []byte, present bool) []byte {
 			if form := r.byte(); form != typeFunction {
 				r.failf("has a type of unsupported form 0x%02x", form)
 			}
-			n := 0
-			r.vector(func() { r.valueType(); n++ })
-			r.vector(r.valueType)
-			if n > maxParams {
-				r.failf("has a type with %d parameters; the limit is %d", n, maxParams)
-			}
-			m.params = append(m.params, n)
+			m.params = append(m.params, r.valueTypes("parameters"))
+			m.results = append(m.results, r.valueTypes("results"))
 		})
 	}, []byte{typeFunction, 0, 1, typeI32})
 }
@@ -254,7 +267,7 @@ func (m *module) rewriteFunctions(r *reader, out []byte, present bool) []byte {
 	}
 	return extend(r, out, present, func(out []byte) []byte {
 		t := r.index("type", len(m.params))
-		m.functions++
+		m.defined = append(m.defined, t)
 		return appendU32(out, t)
 	}, calls...)
 }
@@ -374,6 +387,15 @@ func (r *reader) constantImmediate(op byte) {
 	default:
 		r.failf("has a constant with the instruction 0x%02x", op)
 	}
+}
+
+// valueTypes reads parameters or results and returns their number.
+func (r *reader) valueTypes(what string) (n int) {
+	r.vector(func() { r.valueType(); n++ })
+	if n > maxParams {
+		r.failf("has a type with %d %s; the limit is %d", n, what, maxParams)
+	}
+	return n
 }
 
 func (r *reader) valueType() {

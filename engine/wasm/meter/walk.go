@@ -12,12 +12,16 @@ type walker struct {
 	frames  []frame  // the function and the blocks around
 	regions []region // the function and the loops around
 	leaf    bool     // nothing but plain code so far
+	weight
 }
 
 // frame is a block that has not ended.
 type frame struct {
 	op   byte
 	pays bool // it has a region of its own
+
+	params, results int64
+	base            int64 // height of the operand stack below its parameters
 }
 
 // region is code that is paid for at one place.
@@ -28,10 +32,10 @@ type region struct {
 	extra int // units besides
 }
 
-// function rewrites the locals and the code of a function. A small leaf is
-// left as it is: those who call it pay.
-func (w *walker) function(r *reader) {
-	w.src, w.copied = r.b, 0
+// function rewrites the locals and the code of a function of the given type. A
+// small leaf is left as it is: those who call it pay.
+func (w *walker) function(r *reader, typ uint32) {
+	w.src, w.copied, w.weight = r.b, 0, weight{}
 	w.out, w.frames, w.regions, w.leaf = w.out[:0], w.frames[:0], w.regions[:0], true
 	var locals uint64
 	r.vector(func() {
@@ -41,11 +45,15 @@ func (w *walker) function(r *reader) {
 	if locals > maxLocals {
 		r.failf("has %d locals; the limit is %d", locals, maxLocals)
 	}
-	w.frames = append(w.frames, frame{opBlock, true})
+	if w.m.locals += locals; w.m.locals > maxAllLocals {
+		r.failf("and those before it have more than %d locals", maxAllLocals)
+	}
+	w.frames = append(w.frames, frame{op: opBlock, pays: true})
 	w.regions = append(w.regions, region{from: w.at(r)})
 	for len(w.frames) > 0 && r.err == nil {
 		w.instruction(r)
 	}
+	w.weigh(r, int64(len(w.src)), int64(locals)+int64(w.m.params[typ]))
 	if w.leaf && len(w.src) <= leafBytes {
 		w.out, w.copied = w.out[:0], 0
 	}
@@ -96,6 +104,7 @@ func (w *walker) access() { w.regions[len(w.regions)-1].bytes += accessBytes }
 func (w *walker) instruction(r *reader) {
 	at := w.at(r)
 	op := r.byte()
+	w.push(int64(effects[op]))
 	// A function may pay as late as its first branch. If that is a loop, one
 	// payment is for both.
 	if w.regions[0].price == 0 && branches(op) && op != opLoop {
@@ -123,11 +132,12 @@ func (w *walker) instruction(r *reader) {
 func (w *walker) control(op byte, at int, r *reader) {
 	switch op {
 	case opBlock, opLoop, opIf:
-		w.blockType(r)
-		w.enter(op, w.at(r))
+		params, results := w.blockType(r)
+		w.enter(frame{op: op, params: params, results: results}, w.at(r))
 	case opElse:
 		if top := &w.frames[len(w.frames)-1]; top.op == opIf {
 			top.op = opElse
+			w.height = top.base + top.params
 		} else {
 			r.failf("has an else without an if")
 		}
@@ -136,16 +146,21 @@ func (w *walker) control(op byte, at int, r *reader) {
 		if w.frames[last].pays {
 			w.close(w.at(r))
 		}
+		w.height = w.frames[last].base
+		w.push(w.frames[last].results)
 		w.frames = w.frames[:last]
+	case opBr, opBrIf:
+		w.branch(1, w.label(r.u32()))
 	case opBrTable:
-		r.vector(func() { r.u32() })
-		r.u32()
+		n := int64(1)
+		r.vector(func() { r.u32(); n++ })
+		w.branch(n, w.label(r.u32()))
 	case opCall:
 		w.slow(leafBytes / UnitBytes)
-		w.reference(r)
+		w.call(w.m.typeOf(w.reference(r)))
 	case opCallIndirect:
 		w.slow(leafBytes / UnitBytes)
-		r.index("type", len(w.m.params))
+		w.call(r.index("type", len(w.m.params)))
 		r.u32()
 	case opRefFunc:
 		w.slow(leaveCost)
@@ -159,18 +174,46 @@ func (w *walker) control(op byte, at int, r *reader) {
 	}
 }
 
-// reference rewrites the index of a function.
-func (w *walker) reference(r *reader) {
+// reference rewrites the index of a function and returns it as it was.
+func (w *walker) reference(r *reader) uint32 {
 	w.copy(w.at(r))
-	w.out = w.m.function(r, w.out)
+	i := w.m.index(r)
+	w.out = appendU32(w.out, w.m.newIndex(i))
 	w.copied = w.at(r)
+	return i
+}
+
+// call weighs a call of a function of the given type.
+func (w *walker) call(typ uint32) {
+	if int(typ) >= len(w.m.params) { // there is none
+		return
+	}
+	params, results := int64(w.m.params[typ]), int64(w.m.results[typ])
+	w.calls++
+	w.values += params + results
+	w.push(results - params)
+}
+
+// label returns how many values a branch to a block takes along.
+func (w *walker) label(depth uint32) int64 {
+	if int64(depth) >= int64(len(w.frames)) { // the engine refuses it
+		return 0
+	}
+	f := &w.frames[len(w.frames)-1-int(depth)]
+	return max(f.params, f.results)
 }
 
 // enter begins a block.
-func (w *walker) enter(op byte, at int) {
-	f := frame{op: op}
-	if op == opLoop {
+func (w *walker) enter(f frame, at int) {
+	f.base = w.height - f.params
+	w.branch(1, f.params+f.results)
+	switch f.op {
+	case opIf:
+		w.branches++ // around it, or to its else
+	case opLoop:
 		w.leaf = false
+		w.loops++
+		w.branches += payBranches
 		if w.regions[0].price != 0 { // the function has paid
 			outer := &w.regions[len(w.regions)-1]
 			outer.bytes += at - outer.from
@@ -184,20 +227,24 @@ func (w *walker) enter(op byte, at int) {
 
 // blockType reads a block type: a value type, or the index of a type as a
 // signed number of 33 bits.
-func (w *walker) blockType(r *reader) {
+func (w *walker) blockType(r *reader) (params, results int64) {
 	if len(r.b) > 0 && r.b[0]&0xc0 == 0x40 { // negative, in one byte
 		if r.b[0] == emptyBlock {
 			r.byte()
-		} else {
-			r.valueType()
+			return 0, 0
 		}
-		return
+		r.valueType()
+		return 0, 1
 	}
 	before := r.b
-	r.index("type", len(w.m.params))
+	typ := r.index("type", len(w.m.params))
 	if n := len(before) - len(r.b); r.err == nil && n < 5 && before[n-1]&0x40 != 0 {
 		r.failf("has a malformed block type")
 	}
+	if r.err != nil {
+		return 0, 0
+	}
+	return int64(w.m.params[typ]), int64(w.m.results[typ])
 }
 
 // misc rewrites an instruction behind 0xfc. The second part of the opcode is a
@@ -217,9 +264,11 @@ func (w *walker) misc(at int, r *reader) {
 	}
 	if d.shift > 0 {
 		w.leaf = false
+		w.branches += bulkBranches
 		w.copy(at)
 		w.payLength(d.shift)
 	}
+	w.push(int64(miscEffects[sub]))
 	r.immediate(d.immediate)
 	for range d.zeros {
 		r.zero()
@@ -246,6 +295,7 @@ func (w *walker) vector(r *reader) {
 		r.failf("uses an unknown vector instruction")
 		return
 	}
+	w.push(int64(vectorEffects[sub]))
 	i, more := vector(sub)
 	if i == memory {
 		w.access()

@@ -1,0 +1,154 @@
+package meter
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// of is a module with a function of type (i32) -> () and a type of k parameters
+// and k results, which is type 1.
+func of(k int, locals uint64, code ...[]byte) []byte {
+	body := cat([]byte{1}, uv(locals), []byte{typeI32}, cat(code...), []byte{opEnd})
+	values := bytes.Repeat([]byte{typeI32}, k)
+	return assemble(map[byte][]byte{
+		sectionType:     cat([]byte{2, typeFunction, 1, typeI32, 0, typeFunction}, uv(uint64(k)), values, uv(uint64(k)), values),
+		sectionFunction: {1, 0},
+		sectionTable:    {1, typeFuncref, 1, 1, 1},
+		sectionMemory:   {1, 0, 1},
+		sectionCode:     cat([]byte{1}, uv(uint64(len(body))), body),
+	})
+}
+
+func times(n int, code ...byte) []byte { return bytes.Repeat(code, n) }
+
+// TestBombs: small modules that would keep the compiler busy for minutes, take
+// gigabytes or end the process are refused; half as much is not.
+func TestBombs(t *testing.T) {
+	load := []byte{opLocalGet, 0, 0x28, 0, 0}
+	store := []byte{opLocalGet, 0, 0x36, 0, 0}
+	leave := []byte{opBlock, emptyBlock, opLocalGet, 0, opBrIf, 0, opEnd}
+	for _, tc := range []struct {
+		name   string
+		bomb   func(n int) []byte
+		n      int
+		reason string
+	}{
+		{"branches to one block", func(n int) []byte {
+			return of(0, 0, []byte{opBlock, emptyBlock}, times(n, opLocalGet, 0, opBrIf, 0), []byte{opEnd})
+		}, 1 << 14, "branches"},
+		{"nested ifs, which overflow the compiler's stack", func(n int) []byte {
+			return of(0, 0, times(n, opI32Const, 0, opIf, emptyBlock), times(n, opEnd))
+		}, 1<<13 + 1, "branches"},
+		{"nested loops", func(n int) []byte {
+			return of(0, 0, times(n, opLoop, emptyBlock), times(n, opEnd))
+		}, 1<<12 + 1, "branches"},
+		{"a jump table", func(n int) []byte {
+			return of(0, 0, []byte{opLocalGet, 0, opBrTable}, uv(uint64(n)), times(n+1, 0))
+		}, 1 << 14, "branches"},
+		{"a jump table with values", func(n int) []byte {
+			return of(1000, 0, times(1000, opLocalGet, 0), []byte{opBlock, 1, opLocalGet, 0, opBrTable}, uv(uint64(n)), times(n+1, 0), []byte{opEnd}, times(1000, 0x1a))
+		}, 240, "values"},
+		{"memory.fill", func(n int) []byte {
+			return of(0, 0, times(n, opLocalGet, 0, opLocalGet, 0, opLocalGet, 0, opMisc, 11, 0))
+		}, 1821, "branches"},
+		{"values on the stack", func(n int) []byte {
+			return of(0, 0, times(1000, load...), times(n, leave...), times(1000, store...))
+		}, 1050, "values alive"},
+		{"values from memory, as vectors", func(n int) []byte {
+			return of(0, 0, times(1000, opLocalGet, 0, opVector, 0, 0, 0), times(n, leave...), times(1000, 0x1a))
+		}, 1050, "values alive"},
+		{"values in locals", func(n int) []byte {
+			return of(0, 1000, times(n, leave...))
+		}, 1050, "up to 1002 values"},
+		{"values in loops", func(n int) []byte {
+			return of(0, 200, times(n, opLoop, emptyBlock), times(n, opEnd))
+		}, 530, "530 loops"},
+		{"blocks with values", func(n int) []byte {
+			return of(1000, 0, times(1000, opLocalGet, 0), times(n, opBlock, 1, opEnd), times(1000, 0x1a))
+		}, 140, "values"},
+		{"calls with values", func(n int) []byte {
+			return of(1000, 0, times(1000, opLocalGet, 0), times(n, opLocalGet, 0, opCallIndirect, 1, 0), times(1000, 0x1a))
+		}, 135, "weigh"},
+		{"calls", func(n int) []byte {
+			return of(0, 0, times(n, opLocalGet, 0, opCall, 0))
+		}, 50_000, "weigh"},
+		{"plain code", func(n int) []byte {
+			return of(0, 0, times(n, opI32Const, 0, 0x1a))
+		}, 700_000, "weigh"},
+		{"locals of many functions", func(n int) []byte {
+			return assemble(map[byte][]byte{
+				sectionType:     {1, typeFunction, 0, 0},
+				sectionFunction: append(uv(uint64(n)), times(n, 0)...),
+				sectionCode:     append(uv(uint64(n)), times(n, cat([]byte{6, 1}, uv(50_000), []byte{typeI32, opEnd})...)...),
+			})
+		}, 22, "and those before it have more than 1048576 locals"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, err := Rewrite(tc.bomb(tc.n)); err == nil || !strings.Contains(err.Error(), tc.reason) {
+				t.Errorf("%v, want %q", err, tc.reason)
+			}
+			half := tc.bomb(tc.n / 2)
+			out, err := Rewrite(half)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := valid(half); err != nil {
+				t.Errorf("the engine refuses the original: the test shows nothing: %v", err)
+			}
+			if err := valid(out); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestHeight: the walker's idea of the height of the operand stack is right:
+// where a function ends by running out of code, its results are what is left.
+func TestHeight(t *testing.T) {
+	live := 0
+	for _, name := range guests(t) {
+		m, err := split(read(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range sectionOrder {
+			if id == sectionCode {
+				break
+			}
+			if _, err := m.rewrite(id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := &reader{b: m.sections[sectionCode]}
+		n := 0
+		r.vector(func() {
+			typ := m.defined[n]
+			n++
+			body := reader{b: r.take(r.u32())}
+			w := walker{m: m, pay: m.payment(), src: body.b}
+			body.vector(func() { body.u32(); body.valueType() })
+			w.frames = []frame{{op: opBlock, pays: true}}
+			w.regions = []region{{}}
+			dead := false
+			for len(body.b) > 1 && body.err == nil {
+				op := body.b[0]
+				dead = op == 0 || op == opBr || op == opBrTable || op == opReturn
+				w.instruction(&body)
+			}
+			if dead || body.err != nil {
+				return
+			}
+			live++
+			if int(w.height) != m.results[typ] {
+				t.Errorf("%s: function %d ends with %d values, not %d", name, len(m.imports)+n-1, w.height, m.results[typ])
+			}
+		})
+		if r.err != nil {
+			t.Fatal(name, r.err)
+		}
+	}
+	if live < 100 {
+		t.Errorf("only %d functions", live)
+	}
+}
