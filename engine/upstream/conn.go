@@ -19,8 +19,10 @@ import (
 type conn struct {
 	up     *Upstream
 	s      *settings // with which it was made
-	cc     *http.ClientConn
+	cc     carrier
 	link   *link
+	line   *line            // of HTTP/1.1
+	mux    *http.ClientConn // of HTTP/2
 	http2  bool
 	served atomic.Bool // it has brought an answer
 	gone   chan struct{}
@@ -34,6 +36,14 @@ type conn struct {
 	used    time.Time
 }
 
+// carrier is what line and *http.ClientConn have in common.
+type carrier interface {
+	Err() error
+	Available() int
+	InFlight() int
+	Close() error
+}
+
 // room reports whether a request may be put on the connection now.
 func (c *conn) room() bool {
 	if c.http2 {
@@ -45,8 +55,8 @@ func (c *conn) room() bool {
 // errUnsent is the error of an exchange of which nothing was written.
 var errUnsent = errors.New("nothing was sent")
 
-// exchange sends a request and reads the answer. It returns errUnsent when the
-// connection had gone before anything was written.
+// exchange sends a request over HTTP/2 and reads the answer. It returns
+// errUnsent when the server has not looked at it.
 func (c *conn) exchange(ctx context.Context, r *Request) (out Response, err error) {
 	defer func() {
 		if bug := recover(); bug != nil {
@@ -57,18 +67,14 @@ func (c *conn) exchange(ctx context.Context, r *Request) (out Response, err erro
 	if err != nil {
 		return Response{}, c.up.fail(BadRequest, err)
 	}
-	before := c.link.sent.Load()
-	answer, err := c.cc.RoundTrip(request)
+	answer, err := c.mux.RoundTrip(request)
 	if err != nil {
-		if ctx.Err() == nil && (!c.http2 && c.link.sent.Load() == before || c.http2 && unprocessed(err)) {
+		if ctx.Err() == nil && unprocessed(err) {
 			return Response{}, errUnsent
 		}
 		return Response{}, err
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode == http.StatusSwitchingProtocols {
-		return Response{}, errors.New("the server switches to another protocol (101)")
-	}
 	body, err := c.read(answer)
 	if err != nil {
 		return Response{}, err

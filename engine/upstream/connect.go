@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"time"
 )
@@ -67,7 +66,7 @@ func (u *Upstream) dial() {
 // reached takes in a new connection, unless it has ended already.
 func (u *Upstream) reached(c *conn) (refused *call, why error) {
 	if err := c.cc.Err(); err != nil {
-		e := u.exchangeError(u.life, c, err)
+		e := u.exchangeError(nil, c, err)
 		return u.unreached(e), e
 	}
 	u.http2, u.known = c.http2, true
@@ -106,9 +105,9 @@ func (u *Upstream) unreached(e *Error) (refused *call) {
 	return nil
 }
 
-// changed is called by net/http, on any goroutine, when a connection has room
-// again or is of no use any more.
-func (c *conn) changed(*http.ClientConn) {
+// changed is called, on any goroutine, when a connection has room again or is of
+// no use any more.
+func (c *conn) changed() {
 	err := c.cc.Err()
 	if err != nil {
 		c.once.Do(func() { close(c.gone) })

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -18,44 +17,31 @@ type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 // link is what is known of a connection below HTTP.
 type link struct {
-	asked bool         // the server wanted a certificate of ours
-	sent  atomic.Int64 // bytes that HTTP/1.1 has written
+	asked bool      // the server wanted a certificate of ours
+	conn  *tls.Conn // for HTTP/2
 }
 
 // linkKey is where the context of a dial has its link.
 type linkKey struct{}
-
-// counted counts what HTTP/1.1 writes: a request of which nothing was written
-// has not been seen by anybody.
-type counted struct {
-	net.Conn
-	link *link
-}
-
-func (c counted) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	c.link.sent.Add(int64(n))
-	return n, err
-}
 
 // handshakeError is a failure of TLS, as opposed to one below it.
 type handshakeError struct{ error }
 
 func (e handshakeError) Unwrap() error { return e.error }
 
+// newTransport makes what connections are made with: net/http's for HTTP/2.
 func (s *settings) newTransport(dial dialer, host string) {
-	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
+	if s.dial = dial; dial == nil {
+		s.dial = (&net.Dialer{}).DialContext
+	}
+	if s.scheme == "https" {
+		s.client = s.TLS.config(host, s.HTTP2, s.PoolSize)
 	}
 	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(s.HTTP2)
+	protocols.SetHTTP2(true)
 	s.transport = &http.Transport{
-		Proxy:                  nil, // that of the environment is for other programs
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxAnswerField,
-		ReadBufferSize:         2 << 10,
-		WriteBufferSize:        2 << 10,
 		Protocols:              protocols,
 		HTTP2: &http.HTTP2Config{
 			MaxReceiveBufferPerConnection: 1 << 20,
@@ -63,33 +49,24 @@ func (s *settings) newTransport(dial dialer, host string) {
 			SendPingTimeout:               lookAgain,
 			PingTimeout:                   5 * time.Second,
 		},
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := dial(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return counted{c, ctx.Value(linkKey{}).(*link)}, nil
+		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return ctx.Value(linkKey{}).(*link).conn, nil
 		},
 	}
-	if s.scheme != "https" {
-		return
+}
+
+// open makes a connection below HTTP. rw is what HTTP is spoken on, either raw
+// itself or TLS.
+func (s *settings) open(ctx context.Context) (raw, rw net.Conn, err error) {
+	if raw, err = s.dial(ctx, "tcp", s.address); err != nil || s.client == nil {
+		return raw, raw, err
 	}
-	client := s.TLS.config(host, s.HTTP2, s.PoolSize)
-	s.transport.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		t := tls.Client(c, client)
-		if err := t.HandshakeContext(ctx); err != nil {
-			_ = c.Close() // there is nothing to save
-			return nil, handshakeError{err}
-		}
-		if t.ConnectionState().NegotiatedProtocol == "h2" {
-			return t, nil // net/http wants to see it
-		}
-		return counted{t, ctx.Value(linkKey{}).(*link)}, nil
+	t := tls.Client(raw, s.client)
+	if err := t.HandshakeContext(ctx); err != nil {
+		_ = raw.Close() // there is nothing to save
+		return nil, nil, handshakeError{err}
 	}
+	return raw, t, nil
 }
 
 // connect opens a connection. The error is one of ours.
@@ -97,12 +74,25 @@ func (u *Upstream) connect(ctx context.Context, s *settings, timeout time.Durati
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errConnectTimeout)
 	defer cancel()
 	l := new(link)
-	cc, err := s.transport.NewClientConn(context.WithValue(ctx, linkKey{}, l), s.scheme, s.address)
+	ctx = context.WithValue(ctx, linkKey{}, l)
+	raw, rw, err := s.open(ctx)
 	if err != nil {
 		return nil, u.connectError(ctx, s, timeout, err)
 	}
-	c := &conn{up: u, s: s, cc: cc, link: l, http2: cc.Available() > 1, used: time.Now(), gone: make(chan struct{})}
-	cc.SetStateHook(c.changed)
+	c := &conn{up: u, s: s, link: l, used: time.Now(), gone: make(chan struct{})}
+	if t, ok := rw.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol == "h2" {
+		l.conn = t
+		if c.mux, err = s.transport.NewClientConn(ctx, s.scheme, s.address); err != nil {
+			_ = raw.Close() // there is nothing to save
+			return nil, u.connectError(ctx, s, timeout, err)
+		}
+		c.cc, c.http2 = c.mux, true
+		c.mux.SetStateHook(func(*http.ClientConn) { c.changed() })
+		return c, nil
+	}
+	c.line = newLine(c, raw, rw)
+	c.cc = c.line
+	u.set.running.Go(c.line.run)
 	return c, nil
 }
 
@@ -126,9 +116,13 @@ func (u *Upstream) connectError(ctx context.Context, s *settings, timeout time.D
 	return u.fail(Refused, fmt.Errorf("cannot connect: %w", err))
 }
 
-// exchangeError says what ended an exchange that has no response.
-func (u *Upstream) exchangeError(ctx context.Context, c *conn, err error) *Error {
-	switch cause := context.Cause(ctx); {
+// exchangeError says what ended an exchange that has no response: cause is why
+// we gave it up, if we did.
+func (u *Upstream) exchangeError(cause error, c *conn, err error) *Error {
+	given, ok := cause.(*Error)
+	switch {
+	case ok:
+		return given
 	case cause == errTimeout:
 		return u.fail(Timeout, errors.New("no complete answer in time"))
 	case u.life.Err() != nil:
@@ -142,8 +136,8 @@ func (u *Upstream) exchangeError(ctx context.Context, c *conn, err error) *Error
 	if e, ok := c.rejected(err); ok {
 		return u.fail(TLS, e)
 	}
-	switch text := err.Error(); {
-	case strings.Contains(text, "response headers exceeded"), strings.Contains(text, "response header list larger"):
+	switch {
+	case errors.Is(err, errFields), strings.Contains(err.Error(), "response header list larger"):
 		return u.fail(TooLarge, fmt.Errorf("the header of the answer is larger than %d bytes", maxAnswerField))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return u.fail(Broken, errors.New("the connection was closed before the end of the answer"))

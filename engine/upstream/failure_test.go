@@ -87,7 +87,7 @@ func raw(t *testing.T, f func(c net.Conn)) string {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
-	conns := make(chan net.Conn, 100)
+	conns := make(chan net.Conn, 10_000)
 	go func() {
 		defer close(done)
 		for {

@@ -116,9 +116,12 @@ type settings struct {
 	scheme    string
 	address   string // host and port to connect to
 	host      string // as in the URL
+	host1     string // as HTTP/1.1 says it
 	base      string // path that all requests are below, without a slash at its end
 	shown     string // the URL
-	transport *http.Transport
+	dial      dialer
+	client    *tls.Config     // of https
+	transport *http.Transport // of HTTP/2
 }
 
 func newSettings(o Options, dial dialer) (*settings, error) {
@@ -136,6 +139,9 @@ func newSettings(o Options, dial dialer) (*settings, error) {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	s.address = net.JoinHostPort(u.Hostname(), port)
+	if s.host1, err = hostField(u); err != nil {
+		return nil, err
+	}
 	s.newTransport(dial, u.Hostname())
 	return s, nil
 }

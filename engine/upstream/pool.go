@@ -121,7 +121,11 @@ func (u *Upstream) pump() {
 			return
 		}
 		one, ctx := u.wire(c, u.queue.pop())
-		u.set.running.Go(func() { u.work(c, one, ctx) })
+		if c.http2 {
+			u.set.running.Go(func() { u.work(c, one, ctx) })
+		} else {
+			u.set.running.Go(func() { c.line.write(one) })
+		}
 	}
 }
 
@@ -157,8 +161,11 @@ func (u *Upstream) learn(took time.Duration) {
 // wire marks a call as being on a connection.
 func (u *Upstream) wire(c *conn, one *call) (*call, context.Context) {
 	var ctx context.Context
-	ctx, one.cancel = context.WithCancelCause(one.ctx)
-	one.state = wired
+	if one.state = wired; c.http2 {
+		ctx, one.cancel = context.WithCancelCause(context.Background())
+	} else {
+		one.line, c.line.one = c.line, one
+	}
 	u.onWire++
 	c.active++
 	if !c.room() {
@@ -218,14 +225,15 @@ func (u *Upstream) drop(c *conn) {
 	go c.cc.Close() // it calls our hook
 }
 
-// work carries out a call, and then others that wait, on one connection.
+// work carries out a call, and then others that wait, on one connection of
+// HTTP/2.
 func (u *Upstream) work(c *conn, one *call, ctx context.Context) {
 	for one != nil {
 		began := time.Now()
 		out, err := c.exchange(ctx, &one.req)
 		took := time.Since(began)
 		if err != nil && err != errUnsent {
-			err = u.exchangeError(ctx, c, err)
+			err = u.exchangeError(context.Cause(ctx), c, err)
 		}
 		one, ctx = u.worked(c, one, out, err, took)
 	}
@@ -235,13 +243,18 @@ func (u *Upstream) work(c *conn, one *call, ctx context.Context) {
 // one for the connection, if there is any.
 func (u *Upstream) worked(c *conn, one *call, out Response, err error, took time.Duration) (next *call, ctx context.Context) {
 	u.mu.Lock()
-	one.cancel(nil)
+	if one.cancel != nil {
+		one.cancel(nil)
+		one.cancel = nil
+	} else {
+		one.line, c.line.one = nil, nil
+	}
 	u.onWire--
 	c.active--
 	c.used = time.Now()
 	again := err == errUnsent && u.resend(one)
 	if err == errUnsent && !again {
-		err = u.exchangeError(one.ctx, c, errGone)
+		err = u.exchangeError(context.Cause(one.ctx), c, errGone)
 	}
 	if !again {
 		u.leave(one)
@@ -373,10 +386,7 @@ func (c *call) expire() {
 	u.mu.Lock()
 	c.late = true
 	if c.state != waiting {
-		if c.state == wired {
-			c.cancel(errTimeout)
-		}
-		u.mu.Unlock()
+		c.abort(errTimeout)
 		return
 	}
 	err := u.tooLate()
@@ -392,6 +402,18 @@ func (c *call) expire() {
 	u.finishAll(rest, why)
 }
 
+// abort ends the exchange of a call that is on the wire. It unlocks the mutex.
+func (c *call) abort(why error) {
+	defer c.up.mu.Unlock()
+	switch {
+	case c.state != wired:
+	case c.cancel != nil:
+		c.cancel(why)
+	default:
+		c.line.abort(why)
+	}
+}
+
 func (u *Upstream) tooLate() *Error {
 	if len(u.conns) == 0 {
 		return u.fail(Timeout, fmt.Errorf("no connection to %s in time", u.s.address))
@@ -399,13 +421,12 @@ func (u *Upstream) tooLate() *Error {
 	return u.fail(Timeout, fmt.Errorf("not sent in time: %d requests are on the wire and %d wait", u.onWire, u.queue.n))
 }
 
-// canceled is called when a call's context ends. On the wire, its own context
-// ends as well.
+// canceled is called when a call's context ends.
 func (c *call) canceled() {
 	u := c.up
 	u.mu.Lock()
 	if c.state != waiting {
-		u.mu.Unlock()
+		c.abort(context.Cause(c.ctx))
 		return
 	}
 	u.queue.remove(c)

@@ -21,7 +21,8 @@ type call struct {
 	again      int  // connections that had gone before it was sent
 	late       bool // its time is over
 	prev, next *call
-	cancel     context.CancelCauseFunc // while it is on the wire
+	cancel     context.CancelCauseFunc // while it is on HTTP/2
+	line       *line                   // while it is on HTTP/1.1
 }
 
 type callState uint8

@@ -1,9 +1,11 @@
 package upstream
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -195,6 +197,77 @@ func fields(in []Header) (http.Header, error) {
 		out[name] = values[i : i+1 : i+1]
 	}
 	return out, nil
+}
+
+// appendRequest writes a request as HTTP/1.1 has it (RFC 9112). It checks once
+// more what Send has let pass: this is the place that must never be wrong.
+func (s *settings) appendRequest(b []byte, r *Request) ([]byte, error) {
+	path, query, err := split(r.Path)
+	if err == nil {
+		err = checkFields(r.Header)
+	}
+	if err != nil {
+		return b, err
+	}
+	method := methods[r.Method]
+	b = append(append(b, method...), ' ')
+	if b = append(append(b, s.base...), path...); s.base == "" && path == "" {
+		b = append(b, '/')
+	}
+	if query != "" {
+		b = append(append(b, '?'), query...)
+	}
+	b = append(append(b, " HTTP/1.1\r\nHost: "...), s.host1...)
+	named := false
+	for i := range r.Header {
+		f := &r.Header[i]
+		if is(f.Name, dropped) {
+			continue
+		}
+		named = named || strings.EqualFold(f.Name, "User-Agent")
+		b = append(b, "\r\n"...)
+		b = appendCanonical(b, f.Name)
+		b = append(append(b, ": "...), textproto.TrimString(f.Value)...)
+	}
+	if !named {
+		b = append(b, "\r\nUser-Agent: wicket"...)
+	}
+	if s.Authorization != "" {
+		b = append(append(b, "\r\nAuthorization: "...), s.Authorization...)
+	}
+	if len(r.Body) > 0 || method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch {
+		b = strconv.AppendInt(append(b, "\r\nContent-Length: "...), int64(len(r.Body)), 10)
+	}
+	b = append(b, "\r\n\r\n"...)
+	return append(b, r.Body...), nil
+}
+
+// appendCanonical writes the name of a field as http.CanonicalHeaderKey has it.
+func appendCanonical(b []byte, name string) []byte {
+	upper := true
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case upper && 'a' <= c && c <= 'z':
+			c -= 'a' - 'A'
+		case !upper && 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+		upper = c == '-'
+	}
+	return b
+}
+
+// hostField is what the Host field says, in the form that net/http gives it.
+func hostField(u *url.URL) (string, error) {
+	var b bytes.Buffer
+	if err := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host}).Write(&b); err != nil {
+		return "", err
+	}
+	_, rest, _ := strings.Cut(b.String(), "\r\nHost: ")
+	host, _, _ := strings.Cut(rest, "\r\n")
+	return host, nil
 }
 
 func token(s string) bool {
