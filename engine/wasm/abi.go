@@ -39,7 +39,7 @@ const (
 	codeAllow    = int32(auth.Allow)
 	codeNext     = int32(auth.Next)
 	codePending  = 3
-	codeContinue = 4 // enhanced authentication; refused until the host offers it
+	codeContinue = int32(auth.Continue)
 )
 
 // Answers of the import resolve.

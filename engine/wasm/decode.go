@@ -193,7 +193,10 @@ func decodeDecision(code int32, text string, items int) (auth.Verdict, error) {
 	if v.Reason < 0x80 { // not a denial: the host chooses
 		v.Reason = 0
 	}
-	if code == codeNext && items == 0 { // says who the client is, and no more
+	switch {
+	case code == codeContinue:
+		return auth.Verdict{Decision: v.Decision, AuthData: v.AuthData}, nil
+	case code == codeNext && items == 0: // says who the client is, and no more
 		return auth.Verdict{Decision: v.Decision, Username: v.Username, ClientID: v.ClientID, Attributes: v.Attributes}, nil
 	}
 	return v, nil
@@ -223,8 +226,8 @@ func (f *fields) decision(v *auth.Verdict) {
 		v.ClientID = f.string(maxString)
 	case 11:
 		v.UserProperties = appendCapped(f, v.UserProperties, f.property(), maxProperties)
-	case 12: // auth_data: meaningless without enhanced authentication
-		f.bytes(maxString)
+	case 12:
+		v.AuthData = []byte(f.bytes(maxString))
 	case 13:
 		v.Limits = f.limits()
 	case 14: // to ignore it would put the client into other people's topics

@@ -136,7 +136,8 @@ func appendAuthenticate(b []byte, r *auth.Request) []byte {
 	b = appendBool(b, 18, r.HasUsername)
 	b = appendBool(b, 19, r.HasPassword)
 	b = appendText(b, 20, r.ConnectUsername)
-	return appendText(b, 21, r.ConnectClientID)
+	b = appendText(b, 21, r.ConnectClientID)
+	return appendBool(b, 22, r.Reauthenticate)
 }
 
 func appendProxy(b []byte, field int, client netip.AddrPort, p *auth.Proxy) []byte {

@@ -183,6 +183,9 @@ func hostResolve(i *instance, stack []uint64) {
 	}
 	v, err := r.verdict(code, b)
 	if err == nil {
+		if v.Decision == auth.Continue {
+			v = i.w.continues(r, v.AuthData)
+		}
 		i.w.answer(r, v)
 		stack[0] = resolveOK
 		return
@@ -199,9 +202,9 @@ func hostResolve(i *instance, stack []uint64) {
 // verdict reads the answer to a request. b is the guest's memory.
 func (r *request) verdict(code int32, b []byte) (v auth.Verdict, err error) {
 	switch {
-	case code == codeContinue:
-		return v, fmt.Errorf("enhanced authentication: %w", errUnsupported)
-	case code < codeDeny || code > codeNext:
+	case code == codeContinue && !r.mayContinue():
+		return v, errContinue
+	case code != codeContinue && (code < codeDeny || code > codeNext):
 		return v, fmt.Errorf("unknown decision code %d", code)
 	case len(b) > maxDecision:
 		return v, fmt.Errorf("decision of %d bytes; the limit is %d", len(b), maxDecision)

@@ -44,20 +44,21 @@ type instance struct {
 
 	abi, buffer, load       function
 	authenticate, authorize function
-	hello                   function
+	hello, cont             function
 	completed, unload       function
 	event, timer            function
 
 	buf, size uint32 // the guest's input buffer
 	stack     [5]uint64
 
-	ctx     context.Context    // of its requests to upstreams; they end with it
-	cancel  context.CancelFunc // called by close
-	live    map[int64]*request // asked and not answered
-	calling int                // host calls that have not been completed
+	ctx     context.Context     // of its requests to upstreams; they end with it
+	cancel  context.CancelFunc  // called by close
+	live    map[int64]*request  // asked and not answered
+	begun   map[int64]*exchange // and not over, by the request that began them
+	calling int                 // host calls that have not been completed
 	timers  timers
-	hears   uint32 // questions it wants, as it said while it was loaded
 	keys    [jwtSlots]*jwt.Keys
+	hears   uint32 // questions it wants, as it said while it was loaded
 	born    time.Time
 	high    uint64 // memory size beyond which the instance is replaced
 	broken  *fault // set by an import: drop the instance after this call
@@ -70,7 +71,7 @@ type instance struct {
 var baseContext = experimental.WithMemoryAllocator(context.Background(), experimental.MemoryAllocatorFunc(allocate))
 
 func newInstance(w *worker) *instance {
-	i := &instance{p: w.p, w: w, live: map[int64]*request{}, hears: hearsAll, born: time.Now()}
+	i := &instance{p: w.p, w: w, live: map[int64]*request{}, begun: map[int64]*exchange{}, hears: hearsAll, born: time.Now()}
 	i.out.out = func(text string) { i.say(1, text) }
 	i.ctx, i.cancel = context.WithCancel(context.Background())
 	i.guard = newGuard(baseContext, i)
@@ -118,6 +119,7 @@ func (i *instance) instantiate() error {
 	for name, f := range map[string]*function{
 		exportABI: &i.abi, exportBuffer: &i.buffer, exportLoad: &i.load,
 		exportAuthenticate: &i.authenticate, exportAuthorize: &i.authorize, exportHello: &i.hello,
+		exportContinue:  &i.cont,
 		exportCompleted: &i.completed, exportUnload: &i.unload,
 		exportEvent: &i.event, exportTimer: &i.timer,
 	} {
@@ -291,6 +293,8 @@ func (i *instance) ask(r *request) (int32, error) {
 		f, slice = &i.authorize, i.p.limits.AuthorizeSlice
 	case r.hello != nil:
 		f = &i.hello
+	case r.exchange != nil:
+		f = &i.cont
 	}
 	n, err := i.put(r, slice)
 	if err != nil {
@@ -350,6 +354,7 @@ func (i *instance) close() {
 		return
 	}
 	i.closed = true
+	i.abandon()
 	i.cancel()
 	if i.mod != nil {
 		// The error is of a file system, and the guest has none.

@@ -17,6 +17,9 @@ type request struct {
 	done     func(auth.Verdict)
 	deadline time.Time
 
+	exchange *exchange // that this goes on with, or nil
+	data     []byte    // what the client has answered
+
 	inst       *instance // the one that was asked
 	calls      int       // host calls it has started
 	answered   bool
@@ -53,6 +56,8 @@ func (r *request) question() auth.Question {
 
 func (r *request) encode(b []byte) []byte {
 	switch {
+	case r.exchange != nil:
+		return r.exchange.appendContinue(b, r.data, false)
 	case r.auth != nil:
 		return appendAuthenticate(b, r.auth)
 	case r.access != nil:

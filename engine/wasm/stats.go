@@ -10,6 +10,7 @@ import (
 // counters are a plugin's figures; any goroutine adds to them.
 type counters struct {
 	requests, allowed, denied, next          atomic.Uint64
+	continued                                atomic.Uint64
 	calls                                    atomic.Uint64
 	callTime                                 atomic.Int64
 	failed, expired, busy, rejected, ignored atomic.Uint64
@@ -25,6 +26,8 @@ func (c *counters) verdict(d auth.Decision) {
 		c.allowed.Add(1)
 	case auth.Next:
 		c.next.Add(1)
+	case auth.Continue:
+		c.continued.Add(1)
 	default:
 		c.denied.Add(1)
 	}
@@ -37,6 +40,9 @@ type Stats struct {
 	Allowed  uint64 // answers
 	Denied   uint64
 	Next     uint64
+
+	Continued  uint64 // answers that asked a client for more
+	Exchanging int    // exchanges that are not over
 
 	Sent    uint64 // requests handed to upstreams
 	Sending int    // of those, not yet answered
@@ -77,6 +83,7 @@ func (p *Plugin) Stats() Stats {
 	c := &p.stats
 	s := Stats{
 		Requests: c.requests.Load(), Allowed: c.allowed.Load(), Denied: c.denied.Load(), Next: c.next.Load(),
+		Continued: c.continued.Load(), Exchanging: int(p.exchanging.Load()),
 		Calls: c.calls.Load(), CallTime: time.Duration(c.callTime.Load()),
 		Failed: c.failed.Load(), Rejected: c.rejected.Load(), Expired: c.expired.Load(),
 		Busy: c.busy.Load(), TooLarge: c.oversized.Load(), Ignored: c.ignored.Load(),

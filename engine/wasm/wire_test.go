@@ -135,7 +135,11 @@ func TestDecision(t *testing.T) {
 		{name: "codes", items: 3, text: "\x78\x00\x78\x01\x78\x02", want: auth.Verdict{Items: []auth.Decision{auth.Deny, auth.Allow, auth.Next}}},
 		{name: "codes for a connect", text: "\x78\x01", want: auth.Verdict{}},
 		{name: "unknown fixed fields", text: "\xa1\x06\x01\x02\x03\x04\x05\x06\x07\x08\xa5\x06\x01\x02\x03\x04\x18\x01", want: auth.Verdict{Superuser: true}},
-		{name: "unknown fields", text: "\xa2\x06\x01x\xa0\x06\x05\x62\x01a\x72\x00", want: auth.Verdict{}},
+		{name: "unknown fields", text: "\xa2\x06\x01x\xa0\x06\x05\x72\x00", want: auth.Verdict{}},
+		{name: "auth data", code: codeAllow, text: "\x62\x02a\xff", want: auth.Verdict{Decision: auth.Allow, AuthData: []byte("a\xff")}},
+		{name: "continue", code: codeContinue, text: "\x62\x01a\x18\x01" + permit + "\x4a\x01u", want: auth.Verdict{
+			Decision: auth.Continue, AuthData: []byte("a")}},
+		{name: "auth data as number", code: codeContinue, text: "\x60\x01", err: "malformed"},
 
 		{name: "cut tag", text: "\x80", err: "malformed"},
 		{name: "cut number", text: "\x08\x80", err: "malformed"},

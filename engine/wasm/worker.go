@@ -46,6 +46,7 @@ type worker struct {
 	cur, old    *instance
 	ready       []*request // to be asked, oldest first
 	completions []completion
+	ended       []*exchange       // their guests are to be told
 	visits      []chan<- struct{} // of those who wait until there is nothing to do
 	turn        int               // of work
 	due         deadlines
@@ -60,6 +61,7 @@ type inbox struct {
 	closed      bool
 	requests    []*request
 	completions []completion
+	ended       []*exchange
 	started     *started
 	visits      []chan<- struct{}
 }
@@ -151,6 +153,10 @@ func (w *worker) run() {
 			w.completions[0] = completion{}
 			w.completions = w.completions[1:]
 			w.complete(&c)
+		case len(w.ended) > 0:
+			x := w.ended[0]
+			w.ended = w.ended[1:]
+			w.dismiss(x)
 		case w.work():
 		default:
 			w.rest()
@@ -166,7 +172,7 @@ func (w *worker) work() bool {
 	for range 3 {
 		w.turn = (w.turn + 1) % 3
 		switch {
-		case w.turn == 0 && w.cur != nil && len(w.ready) > 0:
+		case w.turn == 0 && w.ripe():
 			w.ask(w.take())
 			return true
 		case w.turn == 1 && w.fire(), w.turn == 2 && w.tell():
@@ -174,6 +180,12 @@ func (w *worker) work() bool {
 		}
 	}
 	return false
+}
+
+// ripe says whether there is an instance for the oldest request. An exchange has
+// its own, which may be one that is being replaced.
+func (w *worker) ripe() bool {
+	return len(w.ready) > 0 && (w.cur != nil || w.old != nil && w.ready[0].exchange != nil)
 }
 
 // rest tells who waits for it that there is nothing to do.
@@ -205,8 +217,10 @@ func (w *worker) collect() {
 	}
 	w.ready = append(w.ready, in.requests...)
 	w.completions = append(w.completions, in.completions...)
+	w.ended = append(w.ended, in.ended...)
 	clear(in.requests)
 	clear(in.completions)
+	in.ended = nil
 	w.visits = append(w.visits, in.visits...)
 	in.visits = nil
 	in.requests, in.completions = in.requests[:0], in.completions[:0]
@@ -252,6 +266,13 @@ func (w *worker) ask(r *request) {
 		return
 	}
 	i := w.cur
+	if r.exchange != nil {
+		i = r.exchange.inst
+	}
+	if i.closed { // and the exchange went with it
+		w.fail(r)
+		return
+	}
 	r.id, r.inst = w.nextID(), i
 	i.live[r.id] = r
 	code, err := i.ask(r)
@@ -269,9 +290,11 @@ func (w *worker) ask(r *request) {
 	case code < 0:
 		w.p.complain("plugin reports an error; the request is answered by on_error", "code", code)
 		w.fail(r)
+	case code == codeContinue && r.mayContinue():
+		w.answer(r, w.continues(r, nil))
 	case code == codeContinue:
-		w.p.complain("plugin wants enhanced authentication, which this host does not have; the request is denied")
-		w.fail(r)
+		w.fault(i, faultf(FaultMalformed, "%v", errContinue))
+		return
 	default:
 		w.fault(i, faultf(FaultMalformed, "unknown decision code %d", code))
 		return
@@ -302,13 +325,24 @@ func (w *worker) answer(r *request, v auth.Verdict) {
 	if r.inst != nil {
 		delete(r.inst.live, r.id)
 	}
+	if r.exchange != nil {
+		r.exchange.concluded(r.inst != nil, &v)
+	}
 	w.p.finish(r, v)
 }
 
 // fail answers a request by policy.
 func (w *worker) fail(r *request) {
 	w.p.stats.failed.Add(1)
-	w.answer(r, w.p.onError(r.question()))
+	w.answer(r, w.onError(r))
+}
+
+// onError is the verdict by policy. Nobody else can go on with an exchange.
+func (w *worker) onError(r *request) auth.Verdict {
+	if r.exchange != nil {
+		return unavailable(auth.Authentication)
+	}
+	return w.p.onError(r.question())
 }
 
 // expire answers by policy the requests whose time is up, asked or not.
@@ -319,7 +353,7 @@ func (w *worker) expire(now time.Time) {
 			break
 		}
 		w.p.stats.expired.Add(1)
-		w.answer(r, w.p.onError(r.question()))
+		w.answer(r, w.onError(r))
 	}
 	for len(w.ready) > 0 && w.ready[0].answered {
 		w.take()
@@ -421,7 +455,7 @@ func (w *worker) install(s *started) {
 // retire replaces an instance whose memory has grown too far, and closes a
 // replaced one when it has nothing left to answer.
 func (w *worker) retire() {
-	if w.old != nil && len(w.old.live) == 0 {
+	if w.old != nil && len(w.old.live) == 0 && len(w.old.begun) == 0 {
 		w.old.close()
 		w.old = nil
 	}
@@ -440,11 +474,14 @@ func (w *worker) handOver() {
 	if other == nil && !open {
 		return
 	}
+	var stay []*request
 	for len(w.ready) > 0 {
 		r := w.take()
 		switch {
 		case r.answered:
-		case open:
+		case r.exchange != nil && !r.exchange.inst.closed:
+			stay = append(stay, r)
+		case open || r.exchange != nil:
 			w.fail(r)
 		default:
 			w.due.remove(r)
@@ -453,6 +490,8 @@ func (w *worker) handOver() {
 			}
 		}
 	}
+	w.ready = stay
+	w.backlog.Add(int32(len(stay)))
 }
 
 // finish ends the worker. What is unanswered is denied.

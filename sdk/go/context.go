@@ -7,6 +7,7 @@ import "errors"
 type Context struct {
 	req     int64
 	instant bool // the handler may not wait
+	worker  *worker
 	fake    Host // set by TestContext only
 }
 

@@ -155,7 +155,7 @@ func dispatch(req int64, run func(*worker) Verdict, now bool, ptr unsafe.Pointer
 	}
 	w := idleWorker()
 	w.req, w.run, w.event = req, run, event
-	w.detached, w.finished = false, false
+	w.detached, w.finished, w.over, w.exchange = false, false, false, 0
 	w.wake <- struct{}{}
 	pump(&w.finished, many)
 	if !w.finished {
@@ -163,7 +163,7 @@ func dispatch(req int64, run func(*worker) Verdict, now bool, ptr unsafe.Pointer
 		pending++
 		return wire.Pending
 	}
-	if pending > len(calls) { // some wait for what this one may have done
+	if pending > len(calls)+len(exchanges) { // some wait for what this one may have done
 		pump(nil, few)
 	}
 	code := w.code
@@ -205,9 +205,11 @@ type worker struct {
 	event    []byte
 	code     int32 // for the export to return, once finished
 	finished bool
-	detached bool // the export has returned Pending
-	gone     bool // the handler ended the goroutine
-	now      bool // on the goroutine of the export: the handler may not wait
+	detached bool  // the export has returned Pending
+	gone     bool  // the handler ended the goroutine
+	now      bool  // on the goroutine of the export: the handler may not wait
+	over     bool  // the client does not go on: there is nobody to answer
+	exchange int64 // the request that began an exchange, or 0
 }
 
 func idleWorker() *worker {
@@ -259,6 +261,10 @@ func (w *worker) finish(v Verdict) {
 	if w.detached {
 		pending--
 	}
+	if w.over {
+		w.code = wire.Pending
+		return
+	}
 	if v.d == nil && !w.detached {
 		w.code = int32(v.code)
 		return
@@ -280,7 +286,7 @@ func (w *worker) authenticate() Verdict {
 		return unreadable(err)
 	}
 	defer clear(c.Password)
-	return handlers.authenticate(&Context{req: w.req, instant: w.now}, c)
+	return handlers.authenticate(&Context{req: w.req, instant: w.now, worker: w}, c)
 }
 
 func (w *worker) authorize() Verdict {

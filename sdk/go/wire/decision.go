@@ -7,7 +7,7 @@ const (
 	Allow    = 1
 	Next     = 2 // no opinion: ask the next plugin of the chain
 	Pending  = 3 // returned only: resolve follows
-	Continue = 4 // reserved for enhanced authentication
+	Continue = 4 // enhanced authentication: the client is to send more
 )
 
 // Decision is given by the guest to resolve, beside the decision code.

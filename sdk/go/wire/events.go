@@ -148,6 +148,9 @@ type Authenticate struct {
 	// replaced Username and ClientID.
 	ConnectUsername string `json:"connect_username,omitempty"`
 	ConnectClientID string `json:"connect_client_id,omitempty"`
+
+	// Reauthenticate says that the client is in already and shows itself again.
+	Reauthenticate bool `json:"reauthenticate,omitempty"`
 }
 
 // Decode reads the message; see the package comment for who owns b.
@@ -201,6 +204,8 @@ func (m *Authenticate) Decode(b []byte) error {
 			m.ConnectUsername = r.string()
 		case 21:
 			m.ConnectClientID = r.string()
+		case 22:
+			m.Reauthenticate = r.bool()
 		}
 	}
 	return r.err()
@@ -234,7 +239,8 @@ func (m *Authenticate) Append(dst []byte) []byte {
 	dst = appendBool(dst, 18, m.HasUsername)
 	dst = appendBool(dst, 19, m.HasPassword)
 	dst = appendBytes(dst, 20, m.ConnectUsername)
-	return appendBytes(dst, 21, m.ConnectClientID)
+	dst = appendBytes(dst, 21, m.ConnectClientID)
+	return appendBool(dst, 22, m.Reauthenticate)
 }
 
 // Proxy is what a trusted proxy has said of the client in a PROXY header.

@@ -74,6 +74,7 @@ type Guest struct {
 	Answers  map[int64]Answer
 	Calls    []Call
 	Requests []Request
+	Late     bool                // resolve finds every request answered
 	Hears    uint32              // questions it wants to be asked
 	Refuse   int64               // when negative, what password_verify and http_send return
 	Fields   map[[2]int32]string // cert_field by field and index
@@ -140,7 +141,7 @@ func Open(tb testing.TB, module []byte) *Guest {
 	tb.Cleanup(func() { mod.Close(g.ctx) })
 	g.mod = mod
 	for _, name := range []string{"wicket_abi_v1", "wicket_buffer", "wicket_load", "wicket_authenticate",
-		"wicket_authorize", "wicket_client_hello", "wicket_completed", "wicket_unload"} {
+		"wicket_authorize", "wicket_auth_continue", "wicket_client_hello", "wicket_completed", "wicket_unload"} {
 		g.fn[name] = mod.ExportedFunction(name)
 	}
 	if minor := int32(g.call("wicket_abi_v1")); minor < 0 || minor > abiMinor {
@@ -158,7 +159,7 @@ func imports(ctx context.Context, rt wazero.Runtime) error {
 	})
 	export("resolve", func(ctx context.Context, m api.Module, req int64, code int32, ptr, n uint32) int32 {
 		g := of(ctx)
-		if _, twice := g.Answers[req]; twice {
+		if _, twice := g.Answers[req]; twice || g.Late {
 			return -1
 		}
 		a := Answer{Code: code}
@@ -271,6 +272,12 @@ func (g *Guest) Load(l *wire.Load) int32 {
 func (g *Guest) Authenticate(req int64, e *wire.Authenticate) int32 {
 	g.scratch = e.Append(g.scratch[:0])
 	return g.Event("wicket_authenticate", req, g.scratch)
+}
+
+// Continue calls wicket_auth_continue.
+func (g *Guest) Continue(req int64, e *wire.AuthContinue) int32 {
+	g.scratch = e.Append(g.scratch[:0])
+	return g.Event("wicket_auth_continue", req, g.scratch)
 }
 
 // ClientHello calls wicket_client_hello.

@@ -117,6 +117,8 @@ func authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
 			return wicket.Fail(err)
 		}
 		return wicket.Allow().Attribute("status", strconv.Itoa(int(r.Status))).Attribute("body", string(r.Body)).Attribute("type", r.Header("content-type"))
+	case "talk":
+		return talk(ctx, c)
 	case "latepanic":
 		_, _ = ctx.VerifyPassword(hash, c.Password)
 		panic("late")

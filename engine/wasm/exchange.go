@@ -1,0 +1,127 @@
+package wasm
+
+import (
+	"errors"
+	"time"
+
+	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/mqtt"
+)
+
+// exchange is a conversation that a guest has begun by CONTINUE. All of it stays
+// with one instance, which has the state; when that is lost the exchange is. It
+// implements [auth.Dialog]. Who has it calls End when the client does not go on;
+// there is no deadline here but that of each question.
+type exchange struct {
+	w      *worker
+	inst   *instance
+	id     int64 // of the request that began it
+	auth   *auth.Request
+	method string
+	over   bool // on the worker only
+}
+
+// Continue implements auth.Dialog: the answer of the client goes to the guest.
+func (x *exchange) Continue(data []byte, done func(auth.Verdict)) {
+	p := x.w.p
+	p.stats.requests.Add(1)
+	r := &request{auth: x.auth, exchange: x, data: data, done: done, deadline: time.Now().Add(p.limits.Wall)}
+	if p.inFlight.Add(1) > int64(p.limits.InFlight) || !x.w.submit(r) {
+		p.refuse(r)
+		x.End()
+	}
+}
+
+// End implements auth.Dialog: the guest is told that nobody will answer.
+func (x *exchange) End() {
+	x.w.send(func(in *inbox) { in.ended = append(in.ended, x) })
+}
+
+// encode writes the end of an exchange; see request.encode for the rest.
+func (x *exchange) encode(b []byte) []byte { return x.appendContinue(b, nil, true) }
+
+func (x *exchange) appendContinue(b, data []byte, ended bool) []byte {
+	b = appendUint(b, 1, uint64(x.id))
+	b = appendText(b, 2, x.method)
+	b = appendText(b, 3, data)
+	return appendBool(b, 4, ended)
+}
+
+var errContinue = errors.New("CONTINUE where there is no exchange: it answers an Authenticate with auth_method, or an AuthContinue, of a guest that exports " + exportContinue)
+
+// mayContinue says whether the guest may ask the client for more.
+func (r *request) mayContinue() bool {
+	return r.auth != nil && r.auth.AuthMethod != "" && r.inst.cont.fn != nil
+}
+
+// continues makes the verdict of a CONTINUE, whose exchange it begins or goes
+// on with. There is an end to those that one plugin may have open: they are
+// memory of the guest, and cost a client one packet.
+func (w *worker) continues(r *request, data []byte) auth.Verdict {
+	x, p := r.exchange, w.p
+	if x == nil {
+		x = &exchange{w: w, inst: r.inst, id: r.id, auth: r.auth, method: r.auth.AuthMethod}
+		r.inst.begun[x.id] = x
+		if p.exchanging.Add(1) > int64(p.limits.InFlight) {
+			p.stats.busy.Add(1)
+			w.ended = append(w.ended, x)
+			return auth.Verdict{Decision: auth.Deny, Reason: mqtt.ServerBusy}
+		}
+	}
+	return auth.Verdict{Decision: auth.Continue, AuthData: data, Dialog: x}
+}
+
+// concluded notes that a question of an exchange was answered by v. A guest that
+// has not even been asked it has to be told of the end.
+func (x *exchange) concluded(asked bool, v *auth.Verdict) {
+	switch {
+	case v.Decision == auth.Continue:
+	case asked:
+		x.forget()
+	default:
+		x.w.ended = append(x.w.ended, x)
+	}
+}
+
+func (x *exchange) forget() bool {
+	if x.over {
+		return false
+	}
+	x.over = true
+	delete(x.inst.begun, x.id)
+	x.w.p.exchanging.Add(-1)
+	return true
+}
+
+// dismiss tells the guest that an exchange is over.
+func (w *worker) dismiss(x *exchange) {
+	if !x.forget() {
+		return
+	}
+	if err := x.inst.dismiss(x); err != nil {
+		w.fault(x.inst, faultOf(err, ""))
+	}
+}
+
+func (i *instance) dismiss(x *exchange) error {
+	slice := i.p.limits.AuthenticateSlice
+	n, err := i.put(x, slice)
+	if err != nil {
+		return err
+	}
+	if err := i.call(&i.cont, slice, uint64(i.w.nextID()), uint64(i.buf), uint64(n)); err != nil {
+		return err
+	}
+	i.wipe(n)
+	i.shrink()
+	return i.fate()
+}
+
+// abandon gives up the exchanges of an instance that is being closed.
+func (i *instance) abandon() {
+	for _, x := range i.begun {
+		x.over = true
+	}
+	i.p.exchanging.Add(-int64(len(i.begun)))
+	clear(i.begun)
+}

@@ -1,0 +1,193 @@
+package wasm
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/mqtt"
+)
+
+// begin asks the Go guest about a client with an authentication method; the
+// guest repeats what it says.
+func begin(t *testing.T, p *Plugin, data string) auth.Verdict {
+	t.Helper()
+	c := make(chan auth.Verdict, 1)
+	p.Authenticate(&auth.Request{ClientID: "c", Username: "talk", HasUsername: true, AuthMethod: "ECHO", AuthData: []byte(data)},
+		func(v auth.Verdict) { c <- v })
+	return wait(t, c)
+}
+
+func goOn(t *testing.T, v auth.Verdict, data string) auth.Verdict {
+	t.Helper()
+	if v.Decision != auth.Continue {
+		t.Fatalf("no exchange: %+v", v)
+	}
+	c := make(chan auth.Verdict, 1)
+	v.Dialog.Continue([]byte(data), func(v auth.Verdict) { c <- v })
+	return wait(t, c)
+}
+
+func openTalk(t *testing.T, o Options) *Plugin {
+	t.Helper()
+	o.Module = goGuest(t)
+	if o.Limits.AuthenticateSlice == 0 {
+		o.Limits.AuthenticateSlice = time.Second
+	}
+	return open(t, newHost(t, HostOptions{CacheDir: goCache}), o)
+}
+
+// rested expects that no exchange is left.
+func rested(t *testing.T, p *Plugin) {
+	t.Helper()
+	until(t, "no exchange is left", func() bool { s := p.Stats(); return s.Exchanging == 0 && s.InFlight == 0 })
+}
+
+// An exchange stays with its instance, however many there are, and its host calls
+// belong to the question that is open.
+func TestExchange(t *testing.T) {
+	p := openTalk(t, Options{Workers: 3})
+	var wg sync.WaitGroup
+	for n := range 30 {
+		wg.Go(func() {
+			v := begin(t, p, "hi")
+			for k := range 5 {
+				word := fmt.Sprint(n, k)
+				if v = goOn(t, v, word); string(v.AuthData) != word+"?" {
+					t.Errorf("%q: %+v", word, v)
+				}
+			}
+			if v = goOn(t, v, "allow"); v.Decision != auth.Allow || string(v.AuthData) != "welcome" || v.Default != auth.Allow {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+	wg.Wait()
+	for _, c := range []struct {
+		word string
+		want auth.Decision
+	}{{"plain", auth.Allow}, {"deny", auth.Deny}, {"next", auth.Next}, {"panic", auth.Deny}} {
+		if v := goOn(t, begin(t, p, "hi"), c.word); v.Decision != c.want {
+			t.Errorf("%s: %+v", c.word, v)
+		}
+	}
+	rested(t, p)
+	if s := p.Stats(); len(s.Faults) > 0 || s.Continued != 30*6+4 || s.Ignored > 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// The guest hears of an end, and that what it says then is for nobody.
+func TestExchangeEnd(t *testing.T) {
+	p := openTalk(t, Options{Workers: 1})
+	var all []auth.Verdict
+	for range 100 {
+		all = append(all, begin(t, p, "hi"))
+	}
+	if n := p.Stats().Exchanging; n != 100 {
+		t.Errorf("%d exchanges", n)
+	}
+	for _, v := range all {
+		v.Dialog.End()
+	}
+	rested(t, p)
+	// The guest has answered all of them to itself, and serves on.
+	if v := wait(t, askAs(p, "allow")); v.Decision != auth.Allow {
+		t.Errorf("%+v", v)
+	}
+	if s := p.Stats(); len(s.Faults) > 0 || s.Ignored > 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A host call in an exchange is one of its question, whose time it ends with.
+func TestExchangeCalls(t *testing.T) {
+	release := make(chan struct{})
+	h := newHost(t, HostOptions{CacheDir: goCache, HashWorkers: 1, Verify: func(string, []byte) (bool, error) { <-release; return true, nil }})
+	p := open(t, h, Options{Workers: 1, Module: goGuest(t), OnError: auth.Next,
+		Limits: Limits{AuthenticateSlice: time.Second, Wall: 300 * time.Millisecond}})
+	v := goOn(t, begin(t, p, "hi"), "verify")
+	denied(t, v, mqtt.ServerUnavailable) // and not Next: nobody else can go on
+	close(release)
+	rested(t, p)
+	if v := goOn(t, begin(t, p, "hi"), "verify"); v.Decision != auth.Allow {
+		t.Errorf("%+v", v)
+	}
+}
+
+// With its instance an exchange is lost; a new one begins with another.
+func TestExchangeFault(t *testing.T) {
+	p := openTalk(t, Options{Workers: 1, Limits: Limits{AuthenticateSlice: 300 * time.Millisecond}})
+	v, other := begin(t, p, "hi"), begin(t, p, "hi")
+	denied(t, goOn(t, v, "spin"), mqtt.ServerUnavailable)
+	denied(t, goOn(t, other, "allow"), mqtt.ServerUnavailable)
+	other.Dialog.End()
+	rested(t, p)
+	until(t, "a new instance", func() bool { return p.Stats().Up == 1 })
+	if v := goOn(t, begin(t, p, "hi"), "allow"); v.Decision != auth.Allow {
+		t.Errorf("%+v", v)
+	}
+}
+
+// There is a limit to what clients that never answer can make a plugin keep, and
+// those beyond it are told at once, the guest too.
+func TestExchangeLimit(t *testing.T) {
+	p := openTalk(t, Options{Workers: 1, Limits: Limits{InFlight: 3}})
+	first := begin(t, p, "hi")
+	begin(t, p, "hi")
+	last := begin(t, p, "hi")
+	denied(t, begin(t, p, "hi"), mqtt.ServerBusy)
+	if v := goOn(t, first, "allow"); v.Decision != auth.Allow {
+		t.Errorf("%+v", v)
+	}
+	begin(t, p, "hi")
+	if n := p.Stats().Exchanging; n != 3 {
+		t.Errorf("%d exchanges", n)
+	}
+	last.Dialog.End()
+	until(t, "one has ended", func() bool { return p.Stats().Exchanging == 2 })
+}
+
+// What the queue has no room for ends the exchange, and the guest hears of it.
+func TestExchangeQueueFull(t *testing.T) {
+	p := openTalk(t, Options{Workers: 1, Limits: Limits{Queue: 1, AuthenticateSlice: 2 * time.Second}})
+	v := begin(t, p, "hi")
+	busy := make(chan auth.Verdict, 9)
+	slow := begin(t, p, "hi")
+	slow.Dialog.Continue([]byte("nap"), func(v auth.Verdict) { busy <- v })
+	until(t, "the guest is busy", func() bool { s := p.Stats(); return s.Queued == 0 && s.InFlight == 1 })
+	p.Authenticate(&auth.Request{Username: "allow", HasUsername: true}, func(v auth.Verdict) { busy <- v })
+	denied(t, goOn(t, v, "allow"), mqtt.ServerBusy)
+	for range 2 {
+		if v := wait(t, busy); v.Dialog != nil {
+			v.Dialog.End()
+		}
+	}
+	rested(t, p)
+}
+
+// CONTINUE where there is no exchange is a fault.
+func TestContinueWithoutMethod(t *testing.T) {
+	p := openTalk(t, Options{Workers: 1})
+	if v := wait(t, askAs(p, "talk")); v.Decision != auth.Deny {
+		t.Errorf("%+v", v)
+	}
+	until(t, "the fault is counted", func() bool { return p.Stats().Faults[FaultMalformed] == 1 })
+	rested(t, p)
+}
+
+// An exchange that nobody goes on with does not outlive its plugin.
+func TestExchangeClose(t *testing.T) {
+	p := openTalk(t, Options{Workers: 1})
+	v := begin(t, p, "hi")
+	if err := p.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	denied(t, goOn(t, v, "allow"), mqtt.ServerUnavailable)
+	v.Dialog.End()
+	if n := p.Stats().Exchanging; n != 0 {
+		t.Errorf("%d exchanges", n)
+	}
+}
