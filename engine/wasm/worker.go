@@ -46,6 +46,7 @@ type worker struct {
 	cur, old    *instance
 	ready       []*request // to be asked, oldest first
 	completions []completion
+	early       []completion      // while a replacement starts: its, or those of an instance that is gone
 	ended       []*exchange       // their guests are to be told
 	visits      []chan<- struct{} // of those who wait until there is nothing to do
 	turn        int               // of work
@@ -302,9 +303,14 @@ func (w *worker) ask(r *request) {
 	w.p.breaker.success()
 }
 
-// complete tells the guest that a host call is done, if it is still there.
+// complete tells the guest that a host call is done, if it is still there. An
+// instance that is being started belongs to the goroutine that does it: what it
+// has asked for is kept until it is installed.
 func (w *worker) complete(c *completion) {
-	if c.inst.closed {
+	if c.inst != w.cur && c.inst != w.old {
+		if w.starting {
+			w.early = append(w.early, *c)
+		}
 		return
 	}
 	c.inst.calling--
@@ -424,6 +430,8 @@ func (w *worker) startAfter(delay time.Duration) {
 // install takes a replacement into service.
 func (w *worker) install(s *started) {
 	w.starting = false
+	w.completions = append(w.completions, w.early...)
+	w.early = nil
 	p := w.p
 	if w.stopping() {
 		s.inst.close()
