@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wicketmq/wicket/engine/mqtt"
 )
 
 // What people bring along from EMQX: the configurations of its tutorials, in
@@ -120,9 +123,9 @@ func TestImportLosesAnAuthenticator(t *testing.T) {
 	t.Parallel()
 	conf := tutorials[1].conf + `
 authentication {
-  url = "https://127.0.0.1:8080"
-  backend = "http"
-  ssl { enable = true, cacertfile = "etc/certs/ca.pem", verify = verify_peer }
+  mechanism = password_based
+  backend = "redis"
+  server = "127.0.0.1:6379"
 }
 `
 	dir := installation(t, conf)
@@ -138,6 +141,90 @@ authentication {
 	for _, more := range [][]string{nil, {"-u", "alice", "-P", "secret"}} {
 		if said := shut(t, addr, append(with, more...)...); !strings.Contains(strings.ToLower(said), "not authori") {
 			t.Errorf("the client says %q", said)
+		}
+	}
+}
+
+// outside is the guide's example of an external resource over TLS, complete, and
+// rules in a file and from the same server (J7.1, AUTHN-10, AUTHZ-10). The server
+// wants the broker's certificate.
+const outside = `listeners.tcp.default.bind = "127.0.0.1:0"
+log.console.level = debug
+tls { enable = true, cacertfile = "ca.pem", certfile = "broker.pem", keyfile = "broker.key", verify = verify_peer }
+authentication %s {
+  url = "https://localhost:%s/auth?id=${clientid}"
+  backend = "http", mechanism = password_based, method = post
+  body { username = "${username}", password = "${password}" }
+  ssl = ${tls}
+} %s
+authorization {
+  no_match = deny
+  sources = [
+    { type = file, path = "${EMQX_ETC_DIR}/acl.conf" }
+    { type = http, method = get, url = "https://localhost:%[2]s/acl?topic=${topic}&action=${action}", ssl = ${tls} }
+  ]
+}
+`
+
+const outsideRules = `% rules
+{allow, {'and', [{username, {re, "^all"}}, {clientid, "c1"}]}, publish, ["mine/${clientid}"]}.
+{deny, all, publish, ["ok/secret/#"]}.
+`
+
+// Seed B, as it is and by wicket import, alone and in a list.
+func TestImportedHTTPAuthentication(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		brackets [2]string
+		imported bool
+	}{{"one, as it is", [2]string{}, false}, {"a list, by wicket import", [2]string{"= [", "]"}, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir, _, s := backendFixture(t)
+			if err := os.Mkdir(filepath.Join(dir, "etc"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, "etc", "acl.conf"), outsideRules)
+			write(t, filepath.Join(dir, "etc", "emqx.conf"), fmt.Sprintf(outside, c.brackets[0], s.port(), c.brackets[1]))
+			file := filepath.Join("etc", "emqx.conf")
+			if c.imported {
+				file = "wicket.yaml"
+				r := tool(t, dir, "", binary, "import", "etc/emqx.conf", "-o", file, "--check")
+				if r.code != 4 || !strings.Contains(r.errOut, "emqx.conf:3: tls: not carried over") { // no key of EMQX; others stand for it
+					t.Fatalf("exit code %d\n%s", r.code, r.errOut)
+				}
+			}
+			p := launchIn(t, dir, "-c", file)
+			p.wait("listening", patience)
+			if !strings.Contains(p.transcript(), "auth.profile: on_error is next for acl, http, http-authz") {
+				t.Errorf("the profile goes without a word:\n%s", p.transcript())
+			}
+			askedOutside(t, p.addr("tcp:default"), s)
+		})
+	}
+}
+
+// askedOutside checks who gets in, and what they may do.
+func askedOutside(t *testing.T, addr string, s *authServer) {
+	t.Helper()
+	for user, want := range map[string]byte{"deny": 0x87, "ignore": 0x87, "500": 0x87, "204": 0} {
+		if got := come(t, addr, mqtt.V50, "c1", user, "do-not-tell").reason(); got != want {
+			t.Errorf("%s: %#x, want %#x", user, got, want)
+		}
+	}
+	c := come(t, addr, mqtt.V50, "c1", "allow", "do-not-tell")
+	if c.reason() != 0 {
+		t.Fatalf("refused: %#x", c.reason())
+	}
+	for topic, denied := range map[string]bool{"mine/c1": false, "ok/x": false, "mine/c2": true, "ok/secret/x": true, "no/x": true} {
+		if got := c.publishes(topic); (got == 0x87) != denied || got > 0x10 && got != 0x87 {
+			t.Errorf("%s: %#x, denied should be %v", topic, got, denied)
+		}
+	}
+	for _, q := range s.asked() {
+		if topic := q.query.Get("topic"); topic == "mine/c1" || topic == "ok/secret/x" {
+			t.Errorf("the server is asked about %s, which the file of rules decides", topic)
 		}
 	}
 }

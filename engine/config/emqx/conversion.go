@@ -26,7 +26,13 @@ type conversion struct {
 	refused   *key                 // allow_anonymous = false
 	certmap   bool                 // an identity comes from certificates
 	names     [][]string           // the blocks of certmap's settings that say so
-	mqttZone  string               // the zone whose limits count for all
+	authn     []string             // plugins that say who a client is, in their order
+	authz     []string             // plugins that say what it may do
+	fewer     []Finding            // authenticators that are lost behind others that are not
+	unasked   []*key               // listeners with enable_authn = false
+	upstreams map[string]map[string]any
+	sourced   bool   // the file says where rules are
+	mqttZone  string // the zone whose limits count for all
 }
 
 // source is a listener of the file.
@@ -51,7 +57,7 @@ type key struct {
 func (k *key) String() string { return config.JoinKey(k.path...) }
 
 func newConversion(r *Result, o Options, f folders, name string) *conversion {
-	return &conversion{Result: r, options: o, folders: f, name: name, out: newWriter(), zones: map[string][]*source{}, byName: map[captures]*source{}}
+	return &conversion{Result: r, options: o, folders: f, name: name, out: newWriter(), zones: map[string][]*source{}, byName: map[captures]*source{}, upstreams: map[string]map[string]any{}}
 }
 
 // run carries the tree over: listeners and zones first, as keys elsewhere
@@ -65,6 +71,7 @@ func (c *conversion) run(root *value) {
 		return
 	}
 	c.finishListeners()
+	c.defaultRules()
 	c.finishAuth()
 	if !slices.ContainsFunc(c.listeners, func(l *source) bool { return !l.disabled && !l.shut }) {
 		c.fail(Place{File: c.name}, "listeners", "no listener is left open; see the doors that were shut")

@@ -1,29 +1,40 @@
 package emqx
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/wicketmq/wicket/engine/config"
 )
 
-// authenticators are the kinds of EMQX 5, by mechanism and backend, and what
-// to do instead. A function that carries one over goes here, once there is a
-// plugin for it.
-var authenticators = map[string]string{
-	"password_based:http":              "name the server under upstreams and add the plugin builtin:http by hand",
-	"password_based:built_in_database": "its users are in EMQX's database; make a users file with \"wicket passwd\" and use the password plugin",
-	"password_based:mysql":             "there is no plugin for MySQL",
-	"password_based:postgresql":        "there is no plugin for PostgreSQL",
-	"password_based:mongodb":           "there is no plugin for MongoDB",
-	"password_based:redis":             "there is no plugin for Redis",
-	"password_based:ldap":              "there is no plugin for LDAP",
-	"jwt":                              "JSON Web Tokens are not there yet",
-	"scram:built_in_database":          "SCRAM is not there yet",
-	"scram:http":                       "SCRAM is not there yet",
-	"gssapi":                           "there is no Kerberos",
-	"cinfo":                            "write them as checks of the plugin builtin:certmap by hand",
+// authenticator is a kind of authenticator of EMQX 5.
+type authenticator struct {
+	// carry carries one over as the plugin of that name, or says why not; nil
+	// where there is no plugin for it.
+	carry  func(c *conversion, k *key, plugin string) (reason string)
+	plugin string
+	why    string // what to do instead, or what carry does
+}
+
+// authenticators are the kinds, by mechanism and backend. A new one is a line
+// here.
+var authenticators = map[string]authenticator{
+	"password_based:http":              {(*conversion).http, "http", "an upstream and the plugin builtin:http"},
+	"password_based:built_in_database": {why: "its users are in EMQX's database; write a users file for the plugin builtin:password, which knows EMQX's hashes"},
+	"password_based:mysql":             {why: "there is no plugin for MySQL"},
+	"password_based:postgresql":        {why: "there is no plugin for PostgreSQL"},
+	"password_based:mongodb":           {why: "there is no plugin for MongoDB"},
+	"password_based:redis":             {why: "there is no plugin for Redis"},
+	"password_based:ldap":              {why: "there is no plugin for LDAP"},
+	"jwt":                              {why: "JSON Web Tokens are not there yet"},
+	"scram:built_in_database":          {why: "SCRAM is not there yet"},
+	"scram:http":                       {why: "SCRAM is not there yet"},
+	"gssapi":                           {why: "there is no Kerberos"},
+	"cinfo":                            {why: "write them as checks of the plugin builtin:certmap by hand"},
 }
 
 // kindOf names an authenticator; http alone means password_based (T-25).
@@ -40,8 +51,8 @@ func kindOf(v *value) string {
 
 // whyNot is the reason why an authenticator is not carried over.
 func whyNot(kind string) string {
-	if why, known := authenticators[kind]; known {
-		return "authenticator " + kind + ": " + why
+	if a, known := authenticators[kind]; known {
+		return "authenticator " + kind + ": " + a.why
 	}
 	if kind == "" {
 		return "an authenticator needs a mechanism and a backend, such as mechanism = password_based, backend = built_in_database"
@@ -50,8 +61,10 @@ func whyNot(kind string) string {
 }
 
 // authentication is the chain of 5.x, as a list or as one authenticator alone
-// (AUTHN-10). One that is switched off is skipped, as EMQX does.
+// (AUTHN-10). One that is switched off is skipped, as EMQX does. One that is lost
+// takes those behind it along: they could let in whom it keeps out.
 func (c *conversion) authentication(k *key) {
+	lost, kinds := "", map[string]int{}
 	for i, v := range k.val.elements() {
 		one := *k
 		one.val, one.at = v, v.at
@@ -62,15 +75,46 @@ func (c *conversion) authentication(k *key) {
 			c.fail(v.at, one.String(), "an authenticator is a section: { mechanism = …, backend = … }")
 			continue
 		}
-		if !v.enabled() {
-			c.lost(v.at, one.String(), whyNot(kindOf(v))+"; it is switched off", v)
+		kind := kindOf(v)
+		if line, twice := kinds[kind]; twice {
+			c.fail(v.at, one.String(), "%s is there already in line %d; there is one of a kind", shorten(kind), line)
 			continue
 		}
-		c.lose(&one, whyNot(kindOf(v)))
+		kinds[kind] = v.at.Line
+		a, reason := authenticators[kind], ""
+		switch {
+		case !v.enabled():
+			c.lost(v.at, one.String(), "authenticator "+shorten(kind)+" is switched off", v)
+			continue
+		case a.carry == nil:
+			reason = whyNot(kind)
+		case lost != "":
+			reason = fmt.Sprintf("it is asked behind %s, which is lost, and could let in whom that keeps out", lost)
+		default:
+			reason = a.carry(c, &one, a.plugin)
+		}
+		if reason == "" {
+			c.authn = append(c.authn, a.plugin)
+			continue
+		}
+		c.loseAuthenticator(&one, reason)
+		lost = one.String()
 	}
 	if k.val.kind == null || k.val.kind == list && len(k.val.list) == 0 {
 		c.anonymous = k
 	}
+}
+
+// loseAuthenticator: whom those before it have no opinion on is denied.
+func (c *conversion) loseAuthenticator(k *key, reason string) {
+	if len(c.authn) == 0 {
+		c.lose(k, reason)
+		return
+	}
+	quiet := *k
+	quiet.rule = &rule{}
+	c.lose(&quiet, reason)
+	c.fewer = append(c.fewer, Finding{Place: k.at, Key: k.String(), Text: reason})
 }
 
 // listenerChain is an authentication for one listener.
@@ -84,18 +128,36 @@ func (c *conversion) listenerChain(k *key) {
 	c.lose(k, "")
 }
 
-// enableAuthn: true is what happens here anyway; the other values let more
-// or fewer in than the chain does.
+// enableAuthn lets in more or fewer than the chain does. Whether false can be
+// carried over is known at the end.
 func (c *conversion) enableAuthn(k *key) {
-	switch s, _ := scalar(k.val); strings.ToLower(s) {
-	case "true":
-		c.Carried++
-	case "quick_deny_anonymous":
-		quick := *k
-		quick.rule = &rule{shuts: nameless}
-		c.lose(&quick, "clients without a user name are denied by auth.anonymous, for all listeners")
+	s, o := scalar(k.val)
+	switch s = strings.ToLower(s); {
+	case o != nil:
+		c.fail(k.at, k.String(), "%s", o.bad)
+	case isTrue(s):
+		c.write(k, k.fill(k.rule.to), true)
+	case isFalse(s):
+		c.unasked = append(c.unasked, k)
+	case s == "quick_deny_anonymous":
+		c.write(k, k.fill(k.rule.to), word(s))
 	default:
-		c.lose(k, "")
+		c.fail(k.at, k.String(), "%q is none of true, quick_deny_anonymous, false", shorten(s))
+	}
+}
+
+// finishUnasked opens the listeners whose clients nobody is asked about, where
+// nothing that is lost, and no certificate, has a say in who they are.
+func (c *conversion) finishUnasked() {
+	for _, k := range c.unasked {
+		switch lost := slices.Concat(c.shutAuthn, c.fewer); {
+		case c.certmap:
+			c.lose(k, "names come from certificates by auth.chain, which is asked about all clients therefore")
+		case len(lost) > 0:
+			c.lose(k, fmt.Sprintf("auth.chain is asked about all clients while %s is missing", lost[0].Key))
+		default:
+			c.write(k, k.fill(k.rule.to), false)
+		}
 	}
 }
 
@@ -112,28 +174,116 @@ func (c *conversion) allowAnonymous(k *key) {
 	}
 }
 
-// sources are the authorizers of 5.x.
+// sources are the authorizers of 5.x. One that is lost takes those behind it
+// along, as with authenticators.
 func (c *conversion) sources(k *key) {
+	c.sourced = true
+	lost, kinds := "", map[string]int{}
 	for i, v := range k.val.elements() {
 		one := *k
 		one.val, one.at = v, v.at
 		one.path = append(slices.Clone(k.path), fmt.Sprint(i+1))
-		if v.kind != section {
+		kind := v.word("type")
+		line, twice := kinds[kind]
+		switch {
+		case v.kind != section:
 			c.fail(v.at, one.String(), "a source is a section: { type = file, … }")
 			continue
+		case twice:
+			c.fail(v.at, one.String(), "%s is there already in line %d; there is one of a kind", shorten(kind), line)
+			continue
 		}
+		kinds[kind] = v.at.Line
 		if !v.enabled() {
-			one.rule = &rule{why: k.rule.why + "; it is switched off"}
+			c.lost(v.at, one.String(), "source "+shorten(kind)+" is switched off", v)
+			continue
 		}
-		why := one.rule.why
-		if kind := v.word("type"); kind != "" {
-			why = "source " + shorten(kind) + ": " + why
+		reason := ""
+		if lost != "" {
+			reason = fmt.Sprintf("it is asked behind %s, which is lost, and could allow what that denies", lost)
+		} else if reason = c.source(&one, kind); reason == "" {
+			continue
 		}
-		c.lose(&one, why)
+		c.lose(&one, reason)
+		lost = one.String()
 	}
 	if len(k.val.elements()) == 0 {
 		c.Carried++
 	}
+}
+
+// source carries one authorizer over, or says why not.
+func (c *conversion) source(k *key, kind string) (reason string) {
+	switch kind {
+	case "http":
+		if reason = c.httpSource(k, "http-authz"); reason == "" {
+			c.authz = append(c.authz, "http-authz")
+		}
+		return reason
+	case "file":
+		return c.fileSource(k)
+	case "":
+		return "a source needs a type, such as file or http"
+	}
+	return "source " + shorten(kind) + ": there is no plugin for it; its rules can be written for the plugin builtin:acl"
+}
+
+// fileSource is a file of rules, or its text.
+func (c *conversion) fileSource(k *key) (reason string) {
+	path := k.val.fields.get("path")
+	for _, name := range k.val.fields.keys {
+		if !slices.Contains([]string{"type", "enable", "enabled", "path"}, name) {
+			return "its key " + shorten(name) + " is not known here, and may be a condition"
+		}
+	}
+	if path == nil || path.kind != text {
+		return "the path of the file is missing"
+	}
+	name, missing := c.expand(path.text)
+	if missing != "" {
+		return "the variable " + missing + " in its path is not known"
+	}
+	if reason = c.ruleSource(k, name); reason == "" {
+		c.Carried += len(k.val.fields.keys)
+	}
+	return reason
+}
+
+// aclFile is the file of rules of 4.x.
+func (c *conversion) aclFile(k *key) {
+	c.sourced = true
+	s, o := scalar(k.val)
+	if o != nil {
+		c.fail(k.at, k.String(), "%s", o.bad)
+		return
+	}
+	name, missing := c.expand(s)
+	if missing != "" {
+		c.fail(k.at, k.String(), "the variable %s is not known; write the path out", missing)
+		return
+	}
+	if reason := c.ruleSource(k, name); reason != "" {
+		c.lose(k, reason)
+		return
+	}
+	c.Carried++
+}
+
+// defaultRules: EMQX 5 takes its acl.conf where the file names no sources.
+func (c *conversion) defaultRules() {
+	path := filepath.Join(c.folders.vars["EMQX_ETC_DIR"], "acl.conf")
+	if c.sourced || c.Grammar != "EMQX 5" {
+		return
+	}
+	k := &key{path: []string{"authorization", "sources"}, val: &value{kind: null}, at: Place{File: c.name}, rule: &rule{shuts: authz}}
+	if _, err := c.options.ReadFile(path); errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if reason := c.ruleSource(k, path); reason != "" {
+		c.lose(k, reason)
+		return
+	}
+	c.Notes = append(c.Notes, Finding{Place: k.at, Key: k.String(), Text: "the file does not set it; EMQX's default is carried over, the rules of " + c.shown(path)})
 }
 
 // zone is where a listener takes identity and limits from; see survey.
@@ -195,6 +345,35 @@ func (c *conversion) zoneLimit(k *key) {
 	default:
 		c.lose(k, fmt.Sprintf("one value counts for all listeners here, that of zone %s; %s sets it", c.mqttZone, k.rule.to))
 	}
+}
+
+// flapping is the switch, in 4.x that of a zone.
+func (c *conversion) flapping(k *key) {
+	if k.path[0] == "zone" {
+		c.zoneLimit(k)
+		return
+	}
+	c.carry(k, k.fill(k.rule.to))
+}
+
+// flappingPolicy is max_count, window_time, ban_time in one text.
+func (c *conversion) flappingPolicy(k *key) {
+	list, o := texts(k.val)
+	if o != nil || len(list) != 3 {
+		c.fail(k.at, k.String(), "want a count and two times, as in 30, 1m, 5m")
+		return
+	}
+	for i, to := range []string{"max_count", "window_time", "ban_time"} {
+		one := *k
+		one.val = &value{kind: text, text: list[i], at: k.at}
+		one.rule = &rule{as: asDuration, why: k.rule.why}
+		if i == 0 {
+			one.rule.as = asNumber(1, 1_000_000)
+		}
+		c.carry(&one, []string{"flapping_detect", to})
+		c.Carried--
+	}
+	c.Carried++
 }
 
 // mountpoint: an empty one is none.
@@ -269,7 +448,7 @@ func (c *conversion) finishAuth() {
 	c.finishChain()
 	c.finishNoMatch()
 	if c.anonymous == nil {
-		if len(c.shutAuthn) == 0 {
+		if len(c.shutAuthn) == 0 && len(c.authn) == 0 {
 			c.Notes = append(c.Notes, Finding{Place: Place{File: c.name}, Key: "auth.anonymous",
 				Text: "the file names nobody to ask who may connect, by which some versions of EMQX let everybody in; here, clients without a verified certificate are refused. Add a plugin to auth.chain, or set auth.anonymous: allow"})
 		}
@@ -277,7 +456,15 @@ func (c *conversion) finishAuth() {
 	}
 	why, open := c.notAnonymous()
 	k := c.anonymous
-	if open {
+	switch {
+	case open && len(c.authz) > 0 && !c.certmap: // the chain has plugins, which are to be asked about topics only
+		for _, l := range c.listeners {
+			c.out.set([]string{"listeners", l.transportHere(), l.name, "enable_authn"}, false, k.at, k.String(), c.comment(k))
+		}
+		c.Carried++
+		c.note(k, "everybody is let in, as the file says, by enable_authn: false of the listeners; auth.anonymous: loopback is for this machine alone")
+		return
+	case open:
 		c.write(k, []string{"auth", "anonymous"}, word("allow"))
 		who := "everybody is let in, and may do everything"
 		if c.certmap {
@@ -291,12 +478,12 @@ func (c *conversion) finishAuth() {
 
 // notAnonymous says why clients that show nothing may not be let in.
 func (c *conversion) notAnonymous() (why string, open bool) {
-	for _, list := range [][]Finding{c.shutAuthn, c.shutNames, c.shutAuthz} {
+	for _, list := range [][]Finding{c.shutAuthn, c.fewer, c.shutNames, c.shutAuthz} {
 		if len(list) > 0 {
 			return fmt.Sprintf("anonymous clients stay out while %s is missing; set auth.anonymous when it is replaced", list[0].Key), false
 		}
 	}
-	if c.out.text([]string{"authz", "no_match"}) == "deny" {
+	if c.out.text([]string{"authz", "no_match"}) == "deny" && len(c.authz) == 0 {
 		return "with nobody to ask, anonymous clients could do everything, although what no rule permits is to be denied", false
 	}
 	return "", true
@@ -304,18 +491,49 @@ func (c *conversion) notAnonymous() (why string, open bool) {
 
 // finishChain names the plugins, or the one that denies everybody.
 func (c *conversion) finishChain() {
+	var chain []string
+	c.finishUnasked()
+	c.acceptCertificates()
 	if c.certmap {
 		c.out.set([]string{"plugins", "certmap", "file"}, "builtin:certmap", Place{}, "", "identity from certificates")
+		chain = append(chain, "certmap")
 	}
-	if len(c.shutAuthn) == 0 {
-		if c.certmap {
-			c.out.set([]string{"auth", "chain"}, []string{"certmap"}, Place{}, "", "")
-		}
+	if len(c.shutAuthn) > 0 {
+		c.closeChain()
+		return
+	}
+	if chain = slices.Concat(chain, c.authn, c.authz); len(chain) > 0 {
+		c.out.set([]string{"auth", "chain"}, chain, Place{}, "", "")
+	}
+	for _, f := range c.fewer {
+		f.Text = "clients that it alone would let in stay out (auth.chain ends before it), because this is lost: " + f.Text
+		c.Closed = append(c.Closed, f)
+	}
+	switch {
+	case len(c.authn) == 0:
 		for _, block := range c.names { // where nobody else is asked, a certificate is enough (MAP-11)
 			c.out.set(append(slices.Clip(block), "accept"), true, Place{}, "", "the file names nobody else to ask")
 		}
+	case len(c.fewer) == 0:
+		c.out.set([]string{"auth", "profile"}, word("emqx"), Place{}, "", "EMQX's default: an authenticator that fails has no opinion")
+	}
+}
+
+// acceptCertificates: a verified certificate is enough where nobody is asked who a
+// client is (MAP-11), also when somebody is asked what it may do.
+func (c *conversion) acceptCertificates() {
+	if c.certmap || len(c.authz) == 0 || len(c.authn) > 0 || len(c.shutAuthn) > 0 || c.anonymous != nil {
 		return
 	}
+	if slices.ContainsFunc(c.listeners, func(l *source) bool {
+		return c.out.text([]string{"listeners", "tls", l.name, "tls", "verify"}) == "verify_peer"
+	}) {
+		c.certmap, c.names = true, [][]string{{"plugins", "certmap", "config"}}
+	}
+}
+
+// closeChain asks a plugin that lets nobody in.
+func (c *conversion) closeChain() {
 	for _, f := range c.shutAuthn {
 		f.Text = "nobody is let in (auth.chain asks the plugin \"closed\"), because this is lost: " + f.Text
 		c.Closed = append(c.Closed, f)
@@ -338,8 +556,8 @@ func (c *conversion) finishNoMatch() {
 		return
 	}
 	if c.out.get(path) == nil {
-		c.out.set(path, word("allow"), Place{}, "", "EMQX's default: the file does not set it")
+		c.out.set([]string{"authz", "profile"}, word("emqx"), Place{}, "", "EMQX's default: what no rule speaks of is allowed")
 		c.Notes = append(c.Notes, Finding{Place: Place{File: c.name}, Key: "authz.no_match",
-			Text: "the file does not say what happens where no rule matches; EMQX's default is carried over, allow: whoever gets in may publish and subscribe everywhere"})
+			Text: "the file does not say what happens where no rule matches; EMQX's default is carried over by authz.profile, allow: whoever gets in may publish and subscribe everywhere that no rule denies"})
 	}
 }

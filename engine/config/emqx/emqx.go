@@ -3,13 +3,19 @@
 // the reading of both grammars, the table of what each key becomes, and the
 // rules by which an import fails closed.
 //
+// Authenticators and authorizers become upstreams and plugins; the rules of an
+// acl.conf, which are Erlang terms, those of the plugin acl.
+//
 // Two things never happen: that a key disappears without a line about it, and
 // that a client gets in, or may do something, because a key was lost. What is
 // lost and would have kept somebody out closes the door that it guarded: a
-// listener is written as disabled, or the chain denies everybody.
+// listener is written as disabled, or the chain denies everybody. What stands
+// behind a lost link of a chain is lost with it, and a lost condition of a rule
+// makes it permit less or deny more.
 //
-// Import may be called on any goroutine. It reads the file that it is given
-// and those that this file includes, and nothing else; it writes nothing.
+// Import may be called on any goroutine. It reads the file that it is given,
+// those that this file includes and the file of rules, and nothing else; it writes
+// nothing.
 package emqx
 
 import (
@@ -81,7 +87,7 @@ type Result struct {
 	Notes   []Finding // what was carried over and means something else here
 	Errors  []Finding // why there is nothing to use
 
-	Files []string // that were included
+	Files []string // that were included, and that of rules
 }
 
 // Count returns how many keys were lost; a section that is lost as a whole

@@ -55,6 +55,21 @@ func FuzzImport(f *testing.F) {
 	})
 }
 
+// unasked reports whether a listener lets everybody in.
+func unasked(cfg *config.Config) bool {
+	for _, l := range cfg.Listeners.TCP {
+		if l.EnableAuthn == config.AuthnOff {
+			return true
+		}
+	}
+	for _, l := range cfg.Listeners.TLS {
+		if l.EnableAuthn == config.AuthnOff {
+			return true
+		}
+	}
+	return false
+}
+
 // loadYAML loads what was made by way of the hook for files of EMQX, so that
 // nothing is written.
 func loadYAML(t *testing.T, yaml []byte) (*config.Config, error) {
@@ -87,7 +102,11 @@ func shut(t *testing.T, r *Result, cfg *config.Config) {
 		var bad bool
 		switch {
 		case strings.HasPrefix(f.Text, "nobody"):
-			bad = !slices.Equal(cfg.Auth.Chain, []string{"closed"}) || cfg.Auth.Anonymous != config.AnonymousDeny
+			bad = !slices.Equal(cfg.Auth.Chain, []string{"closed"}) || cfg.Auth.Anonymous != config.AnonymousDeny || unasked(cfg)
+		case strings.HasPrefix(f.Text, "clients that it alone"):
+			bad = len(cfg.Auth.Chain) == 0 || cfg.Auth.Anonymous != config.AnonymousDeny || unasked(cfg)
+		case strings.HasPrefix(f.Text, "it denies more"):
+			bad = !slices.Contains(cfg.Auth.Chain, "acl") && !slices.Contains(cfg.Auth.Chain, "closed")
 		case strings.HasPrefix(f.Text, "what no rule"):
 			bad = cfg.Authz.NoMatch != config.NoMatchDeny || cfg.Auth.Anonymous == config.AnonymousAllow
 		default:

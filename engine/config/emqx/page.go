@@ -22,7 +22,7 @@ func Table() string {
 	}
 	b.WriteString("\n| authenticator of EMQX 5 | |\n|---|---|\n")
 	for _, kind := range slices.Sorted(maps.Keys(authenticators)) {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", kind, authenticators[kind])
+		fmt.Fprintf(&b, "| `%s` | %s |\n", kind, authenticators[kind].why)
 	}
 	return b.String()
 }

@@ -27,7 +27,7 @@ type entry struct {
 func newWriter() *writer { return &writer{top: &entry{byName: map[string]*entry{}}} }
 
 // sections is the order of the top level.
-var sections = []string{"listeners", "plugins", "auth", "authz", "mqtt", "crl_cache", "log"}
+var sections = []string{"listeners", "upstreams", "plugins", "auth", "authz", "bans", "flapping_detect", "mqtt", "crl_cache", "log"}
 
 // grow returns the entry of a name below, made if it is not there.
 func (e *entry) grow(name string, at Place) *entry {
@@ -127,16 +127,29 @@ func (p *printer) line(text string, at Place) {
 
 func (p *printer) entry(e *entry, depth int) {
 	text := strings.Repeat("  ", depth) + scalarText(e.name) + ":"
-	if e.value != nil {
+	items, many := e.value.([]item)
+	if e.value != nil && !many {
 		text += " " + yamlValue(e.value)
 	}
 	if e.comment != "" {
 		text += "  # " + oneLine(e.comment)
 	}
 	p.line(text, e.at)
+	for _, i := range items {
+		p.line(strings.Repeat("  ", depth+1)+"- "+scalarText(i.text), i.at)
+	}
 	for _, b := range e.below {
 		p.entry(b, depth+1)
 	}
+}
+
+// flow is a value that is written as it stands: JSON, which is YAML too.
+type flow string
+
+// item is an element of a list that has a line for each.
+type item struct {
+	text string
+	at   Place
 }
 
 // yamlValue writes a value in one line.
