@@ -12,7 +12,6 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/wicketmq/wicket/engine/auth"
 )
@@ -78,21 +77,7 @@ func link(ctx context.Context, r wazero.Runtime) (wasi map[string]string, err er
 	if _, err := b.Instantiate(ctx); err != nil {
 		return nil, fmt.Errorf("cannot link module %q: %w", moduleWicket, err)
 	}
-	b = r.NewHostModuleBuilder(moduleWASI)
-	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(b)
-	// The exporter's poll_oneoff sleeps as long as the guest asks.
-	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(pollOneoff),
-		[]api.ValueType{api.ValueTypeI32, api.ValueTypeI32, api.ValueTypeI32, api.ValueTypeI32},
-		[]api.ValueType{api.ValueTypeI32}).Export("poll_oneoff")
-	m, err := b.Instantiate(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("cannot link module %q: %w", moduleWASI, err)
-	}
-	wasi = map[string]string{}
-	for name, def := range m.ExportedFunctionDefinitions() {
-		wasi[name] = signatureText(def)
-	}
-	return wasi, nil
+	return linkWASI(ctx, r)
 }
 
 func parseSignature(sig string) (params, results []api.ValueType) {
@@ -252,10 +237,10 @@ func (i *instance) verifyPassword(req int64, b []byte) int64 {
 		i.w.post(completion{inst: i, call: id, status: st, text: text})
 	})
 	if !queued {
+		clear(password)
 		i.p.hashing.Add(-1)
 		return callTooMany
 	}
-		clear(password)
 	return id
 }
 
