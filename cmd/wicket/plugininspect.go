@@ -108,6 +108,7 @@ func inspect(c *cobra.Command, name, output string) error {
 
 // hookTexts say what a hook is for.
 var hookTexts = map[string]string{
+	"wicket_client_hello": "is asked who may begin a TLS handshake",
 	"wicket_authenticate": "is asked who may connect",
 	"wicket_authorize":    "is asked about topics that the session's rules leave open",
 	"wicket_completed":    "hears the outcome of what it asks the broker to do",

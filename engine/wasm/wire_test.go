@@ -26,6 +26,15 @@ func fullRequest() *auth.Request {
 	}
 }
 
+func fullHello() *auth.ClientHello {
+	return &auth.ClientHello{
+		Listener: "tls:default", Peer: netip.MustParseAddrPort("192.0.2.7:51234"), ServerName: "read", ALPN: []string{"mqtt", "h2"},
+		Proxy:    &auth.Proxy{Version: 2, Via: netip.MustParseAddrPort("10.0.0.1:2")},
+		Versions: []uint16{0x0304}, Suites: []uint16{0, 0x1301, 0xC02F}, Extensions: []uint16{0}, Groups: []uint16{29},
+		SignatureSchemes: []uint16{0x0403}, JA4: "t13d",
+	}
+}
+
 // TestEncode compares with messages written by hand from sdk/wicket.proto.
 func TestEncode(t *testing.T) {
 	for _, tc := range []struct {
@@ -48,6 +57,11 @@ func TestEncode(t *testing.T) {
 			"0a01 63" + "1201 75" + "1a06 0a0161 120131" + "1a06 0a0162 120132" + "2002" +
 				"2a0a 0a03 742f23 1001 2201 67" + "2a05 0a01 78 1801" + "3201 6c" +
 				"3a0f 5b323030313a6462383a3a315d3a31"},
+		{"hello", appendHello(nil, fullHello()),
+			"0a0b 746c733a64656661756c74" + "120f 3139322e302e322e373a3531323334" +
+				"1a1f 0802 120f 3139322e302e322e373a3531323334 320a 31302e302e302e313a32" +
+				"2204 72656164" + "2a04 6d717474" + "2a02 6832" + "308406" + "3800" + "388126" + "38af8003" + "4000" + "481d" + "508308" +
+				"5a04 74313364"},
 		{"load", appendLoad(nil, &Plugin{name: "p", config: []byte("{}"), files: []File{{"k", "f", []byte("c")}, {}}, features: 3,
 			upstreams: map[string]Sender{"b": nil, "a": nil}}),
 			"0a01 70" + "1202 7b7d" + "1a09 0a016b 120166 1a0163" + "1a00" + "2003" + "2803" + "3201 61" + "3201 62"},

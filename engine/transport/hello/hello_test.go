@@ -110,7 +110,7 @@ func TestParse(t *testing.T) {
 		ServerName: "mqtt.example.com", ALPN: []string{"mqtt", "x-amzn-mqtt-ca"},
 		Versions: []uint16{0x0304, 0x0303}, Suites: []uint16{0x1301, 0xC02F}, Extensions: []uint16{0, 16, 10, 13, 43, 0xFE0D},
 		Groups: []uint16{29, 23}, SignatureSchemes: []uint16{0x0403, 0x0804},
-		named: true, first: "mqtt",
+		first: "mqtt",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("read %+v\nwant %+v", got, want)
@@ -270,15 +270,15 @@ func TestJA4(t *testing.T) {
 		h    Hello
 	}{
 		{"t13d1516h2_8daaf6152771_e5627efa2ab1", Hello{
-			Versions: tls13, Suites: chrome, named: true, first: "h2", SignatureSchemes: schemes,
+			Versions: tls13, Suites: chrome, first: "h2", SignatureSchemes: schemes,
 			Extensions: hexList("001b,0000,0033,0010,4469,0017,002d,000d,0005,0023,0012,002b,ff01,000b,000a,0015"),
 		}},
 		{"t13d1516h2_8daaf6152771_d8a2da3f94cd", Hello{
-			Versions: tls13, Suites: chrome, named: true, first: "h2", SignatureSchemes: schemes,
+			Versions: tls13, Suites: chrome, first: "h2", SignatureSchemes: schemes,
 			Extensions: hexList("002d,0033,0010,fe0d,0017,44cd,0000,000b,000a,002b,ff01,0023,0012,0005,000d,001b"),
 		}},
 		{"t13d1011h2_61a7ad8aa9b6_3fcd1a44f3e3", Hello{
-			Versions: tls13, named: true, first: "h2",
+			Versions: tls13, first: "h2",
 			Suites:           hexList("00ff,1301,1302,1303,c02b,c02c,c02f,c030,cca8,cca9"),
 			Extensions:       hexList("0000,0005,000a,000b,000d,0010,0017,0023,002b,002d,0033"),
 			SignatureSchemes: hexList("0503,0403,0807,0806,0805,0804,0601,0501,0401"),
@@ -299,8 +299,8 @@ func TestJA4Parts(t *testing.T) {
 			t.Errorf("protocol %q: %s, want %s", name, got, want)
 		}
 	}
-	h := Hello{Versions: []uint16{0x0301, 0x0303, 0x0302}, Suites: make([]uint16, 120), Extensions: []uint16{0, 16}}
-	if got := h.JA4(); !strings.HasPrefix(got, "t12i990200_") || !strings.HasSuffix(got, "_000000000000") {
+	h := Hello{Versions: []uint16{0x0301, 0x0303, 0x0302}, Suites: make([]uint16, 120), Extensions: []uint16{16}}
+	if got := h.JA4(); !strings.HasPrefix(got, "t12i990100_") || !strings.HasSuffix(got, "_000000000000") {
 		t.Errorf("fingerprint %s", got)
 	}
 	for version, want := range map[uint16]string{0x0304: "13", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0305: "00"} {

@@ -23,7 +23,7 @@ func (h *Hello) JA4() string {
 	out := make([]byte, 0, 36)
 	out = append(out, 't')
 	out = append(out, h.version()...)
-	if h.named {
+	if slices.Contains(h.Extensions, extServerName) {
 		out = append(out, 'd')
 	} else {
 		out = append(out, 'i')
@@ -58,6 +58,9 @@ func (h *Hello) version() string {
 // protocol, or those of its hexadecimal form when either is no letter or digit.
 func (h *Hello) appendProtocol(b []byte) []byte {
 	name := h.first
+	if name == "" && len(h.ALPN) > 0 {
+		name = h.ALPN[0]
+	}
 	if name == "" {
 		return append(b, "00"...)
 	}

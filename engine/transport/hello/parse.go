@@ -21,8 +21,7 @@ type Hello struct {
 	Groups           []uint16
 	SignatureSchemes []uint16
 
-	named bool   // there is a server_name extension, whatever is in it
-	first string // protocol of ALPN, raw
+	first string // protocol of ALPN, raw; empty: as it is in ALPN
 }
 
 // The extensions that are looked into (RFC 8446 section 4.2).
@@ -103,7 +102,6 @@ func (p *parser) extensions(list *reader) {
 func (p *parser) extension(number uint16, body *reader) {
 	switch number {
 	case extServerName:
-		p.h.named = true
 		p.serverName(body)
 	case extALPN:
 		p.protocols(body)

@@ -103,13 +103,20 @@ func (t *trial) storm(ctx context.Context, s *Step, l Load) (*hdrhistogram.Histo
 func (t *trial) plain(s *Step) error {
 	done := make(chan struct{})
 	answered := func(auth.Verdict) { close(done) }
-	if s.Authorize != nil {
+	switch {
+	case s.ClientHello != nil:
+		h, err := s.ClientHello.hello()
+		if err != nil {
+			return err
+		}
+		t.plugin.Hello(h, answered)
+	case s.Authorize != nil:
 		acc, err := s.Authorize.access()
 		if err != nil {
 			return err
 		}
 		t.plugin.Authorize(acc, answered)
-	} else {
+	default:
 		req, err := s.Authenticate.request()
 		if err != nil {
 			return err

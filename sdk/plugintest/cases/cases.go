@@ -46,11 +46,12 @@ type Case struct {
 // Steps are all questions of the case.
 func (c *Case) Steps() []*Step { return append([]*Step{&c.Step}, c.Then...) }
 
-// Step is one question; exactly one of the two is set.
+// Step is one question; exactly one of the three is set.
 type Step struct {
 	Wait         time.Duration `yaml:"wait,omitempty"` // the clock is turned by this before
 	Authenticate *Connect      `yaml:"authenticate,omitempty"`
 	Authorize    *Access       `yaml:"authorize,omitempty"`
+	ClientHello  *ClientHello  `yaml:"client_hello,omitempty"`
 	Expect       *Verdict      `yaml:"expect,omitempty"`
 
 	line, column int // of the mapping that has these keys

@@ -116,15 +116,23 @@ func (s *Suite) check(c *Case) error {
 }
 
 func (s *Step) check(dir string) (err error) {
+	questions := 0
+	for _, asked := range []bool{s.Authenticate != nil, s.Authorize != nil, s.ClientHello != nil} {
+		if asked {
+			questions++
+		}
+	}
 	switch {
-	case s.Authenticate == nil && s.Authorize == nil && s.Expect != nil && s.Expect.Load != "":
+	case questions == 0 && s.Expect != nil && s.Expect.Load != "":
 		return nil // it does not come to a question
-	case s.Authenticate == nil && s.Authorize == nil:
-		return errors.New("what is asked? write authenticate or authorize")
-	case s.Authenticate != nil && s.Authorize != nil:
-		return errors.New("authenticate and authorize are two questions: put the second one under then")
+	case questions == 0:
+		return errors.New("what is asked? write authenticate, authorize or client_hello")
+	case questions > 1:
+		return errors.New("a step asks one thing, and these are two questions: put the second one under then")
 	case s.Authorize != nil:
 		_, err = s.Authorize.access()
+	case s.ClientHello != nil:
+		_, err = s.ClientHello.hello()
 	default:
 		if t := s.Authenticate.TLS; t != nil && t.Certificate != nil {
 			t.Certificate.dir = dir

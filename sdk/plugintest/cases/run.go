@@ -266,7 +266,12 @@ func (t *trial) ask(s *Step) (Verdict, error) {
 	before, lines, asked := t.plugin.Stats(), t.r.log.len(), len(t.net.since(0))
 	var grant *auth.Grant
 	var problem error
-	if s.Authorize != nil {
+	switch {
+	case s.ClientHello != nil:
+		if err := t.greet(s.ClientHello); err != nil {
+			return Verdict{}, err
+		}
+	case s.Authorize != nil:
 		acc, err := s.Authorize.access()
 		if err != nil {
 			return Verdict{}, err
@@ -274,7 +279,7 @@ func (t *trial) ask(s *Step) (Verdict, error) {
 		done := make(chan struct{})
 		t.plugin.Authorize(acc, t.noting(func(auth.Verdict) { close(done) }))
 		<-done
-	} else {
+	default:
 		req, err := s.Authenticate.request()
 		if err != nil {
 			return Verdict{}, err
