@@ -206,4 +206,9 @@ func TestNames(t *testing.T) {
 	if err := valid(rewrite(t, bad)); err != nil {
 		t.Error(err)
 	}
+	many := cat([]byte{1}, uv(2+2*1000), uv(1000), bytes.Repeat([]byte{0, 0}, 1000))
+	out = rewrite(t, appendSection(small([]byte{opLocalGet, 0}, nil), sectionCustom, append(appendName(nil, "name"), many...)))
+	if len(out) > 500 {
+		t.Errorf("%d bytes are left of the names of functions that there are not", len(out))
+	}
 }

@@ -452,6 +452,9 @@ func (m *module) custom(body []byte) []byte {
 		if r.err != nil || id != nameFunctions {
 			continue // nobody reads the others
 		}
+		if count := *sub; count.u32() > uint32(len(m.imports)+len(m.defined)) {
+			continue // the engine makes room for as many
+		}
 		names := copyVector(sub, nil, func(out []byte) []byte {
 			i := sub.u32()
 			if i >= uint32(len(m.imports)) {
