@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"strings"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
@@ -61,13 +62,17 @@ func derive(h *encoded.Hash, password []byte) ([]byte, error) {
 		return pbkdf2Key(sha256.New, h, password)
 	case encoded.PBKDF2SHA512, encoded.MosquittoPBKDF2:
 		return pbkdf2Key(sha512.New, h, password)
+	case encoded.SCRAMSHA256:
+		return scramStoredKey(sha256.New, h, password)
+	case encoded.SCRAMSHA512:
+		return scramStoredKey(sha512.New, h, password)
 	case encoded.MosquittoSHA512:
 		d := sha512.New()
 		d.Write(password)
 		d.Write(h.Salt)
 		return d.Sum(nil), nil
 	}
-	return nil, encoded.ErrUnsupported
+	return digest(h, password)
 }
 
 func pbkdf2Key[H hash.Hash](f func() H, h *encoded.Hash, password []byte) ([]byte, error) {
@@ -75,7 +80,7 @@ func pbkdf2Key[H hash.Hash](f func() H, h *encoded.Hash, password []byte) ([]byt
 }
 
 // Algorithms are the names that Hash takes, the default first.
-var Algorithms = []string{"argon2id", "bcrypt", "pbkdf2"}
+var Algorithms = []string{"argon2id", "bcrypt", "pbkdf2", "scram-sha-256", "scram-sha-512"}
 
 // The costs of new hashes: the minimum that OWASP's password storage page
 // names for argon2id (19 MiB, 2 passes, 1 thread) and for PBKDF2 with
@@ -119,6 +124,10 @@ func Hash(algorithm string, password []byte) (string, error) {
 			return "", fmt.Errorf("cannot hash with pbkdf2: %w", err)
 		}
 		return fmt.Sprintf("$pbkdf2-sha256$i=%d$%s$%s", pbkdf2Iterations, b64(salt), b64(key)), nil
+	case "scram-sha-256":
+		return scramHash(sha256.New, "SCRAM-SHA-256", password, salt)
+	case "scram-sha-512":
+		return scramHash(sha512.New, "SCRAM-SHA-512", password, salt)
 	}
-	return "", fmt.Errorf("unknown algorithm %q (want argon2id, bcrypt or pbkdf2)", algorithm)
+	return "", fmt.Errorf("unknown algorithm %q (want one of %s)", algorithm, strings.Join(Algorithms, ", "))
 }

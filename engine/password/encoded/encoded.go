@@ -9,6 +9,8 @@
 //	$pbkdf2-sha256$600000$SALT$KEY              passlib; PHC's i=600000 and -sha512 too
 //	$7$101$SALT$KEY                             mosquitto: PBKDF2 with HMAC-SHA-512
 //	$6$SALT$KEY                                 mosquitto: SHA-512 of password and salt
+//	SCRAM-SHA-256$4096:SALT$STORED:SERVER       RFC 5803; SCRAM-SHA-512 too
+//	$emqx-sha256-suffix$SALT$KEY                EMQX's digests and PBKDF2, see emqx
 //
 // Costs are bounded: a hash is data from outside, and verifying it must not
 // take the host down.
@@ -32,6 +34,8 @@ const (
 	PBKDF2SHA512
 	MosquittoPBKDF2 // $7$
 	MosquittoSHA512 // $6$
+	SCRAMSHA256     // SCRAM-SHA-256, RFC 7677
+	SCRAMSHA512
 )
 
 // The bounds of what a hash may cost to verify. The most expensive one takes a
@@ -58,13 +62,15 @@ type Hash struct {
 	Threads    uint8  // argon2id p
 	Cost       int    // bcrypt
 	Iterations int    // PBKDF2
-	Salt, Key  []byte
+	SaltFirst  bool   // digests of EMQX: the salt stands before the password
+	Salt, Key  []byte // for SCRAM Key is the StoredKey
+	ServerKey  []byte // SCRAM
 }
 
 // The errors of Parse. None of them carries the hash.
 var (
 	ErrFormat      = errors.New("password hash is malformed")
-	ErrUnsupported = errors.New("password hash is of an unknown kind (argon2id, bcrypt, pbkdf2-sha256, pbkdf2-sha512, and mosquitto's $6$ and $7$ are known)")
+	ErrUnsupported = errors.New("password hash is of an unknown kind (argon2id, bcrypt, pbkdf2-sha256, pbkdf2-sha512, SCRAM-SHA-256, SCRAM-SHA-512, mosquitto's $6$ and $7$, and EMQX's are known)")
 	ErrCrypt       = errors.New("password hash is of the crypt(3) kind, which only looks like mosquitto's $6$")
 	ErrCost        = errors.New("password hash costs more to verify than is allowed")
 )
@@ -74,11 +80,11 @@ func Parse(text string) (Hash, error) {
 	if len(text) > maxText {
 		return Hash{}, ErrFormat
 	}
+	h := Hash{Text: text}
 	kind, rest, ok := cut(text)
 	if !ok {
-		return Hash{}, ErrUnsupported
+		return h.scram()
 	}
-	h := Hash{Text: text}
 	var err error
 	switch kind {
 	case "argon2id":
@@ -101,6 +107,9 @@ func Parse(text string) (Hash, error) {
 		err = h.sha512(rest)
 	default:
 		err = ErrUnsupported
+		if name, ok := strings.CutPrefix(kind, "emqx-"); ok {
+			err = h.emqx(name, rest)
+		}
 	}
 	if err != nil {
 		return Hash{}, err
@@ -248,9 +257,50 @@ func (h *Hash) sha512(text string) error {
 	return err
 }
 
+// scram reads "MECHANISM$ITERATIONS:SALT$STOREDKEY:SERVERKEY".
+func (h *Hash) scram() (Hash, error) {
+	mechanism, rest, ok := strings.Cut(h.Text, "$")
+	size := 32
+	switch mechanism {
+	case "SCRAM-SHA-256":
+		h.Algorithm = SCRAMSHA256
+	case "SCRAM-SHA-512":
+		h.Algorithm, size = SCRAMSHA512, 64
+	default:
+		return Hash{}, ErrUnsupported
+	}
+	n, rest, ok1 := number(rest, "")
+	salt, keys, ok2 := strings.Cut(rest, "$")
+	stored, server, ok3 := strings.Cut(keys, ":")
+	salt, ok4 := strings.CutPrefix(salt, ":")
+	if !ok || !ok1 || !ok2 || !ok3 || !ok4 || n < 1 || strings.ContainsAny(rest, "\r\n") {
+		return Hash{}, ErrFormat
+	}
+	if n > MaxIterations {
+		return Hash{}, ErrCost
+	}
+	var errs [3]error
+	h.Iterations = n
+	h.Salt, errs[0] = standard.DecodeString(salt)
+	h.Key, errs[1] = standard.DecodeString(stored)
+	h.ServerKey, errs[2] = standard.DecodeString(server)
+	if errs != [3]error{} || len(h.Salt) == 0 || len(h.Salt) > maxSalt || len(h.Key) != size || len(h.ServerKey) != size {
+		return Hash{}, ErrFormat
+	}
+	return *h, nil
+}
+
+var standard = base64.StdEncoding.Strict()
+
+// IsSCRAM says whether the hash serves SCRAM (RFC 5802).
+func (h *Hash) IsSCRAM() bool { return h.Algorithm == SCRAMSHA256 || h.Algorithm == SCRAMSHA512 }
+
 // Kind returns the part of the text before the salt: the algorithm with its
 // costs. Hashes of one kind take the same time to verify.
 func (h *Hash) Kind() string {
+	if h.IsSCRAM() {
+		return h.Text[:strings.IndexByte(h.Text, ':')]
+	}
 	kind := h.Text[:strings.LastIndexByte(h.Text, '$')]
 	if h.Algorithm == Bcrypt {
 		return kind
@@ -270,7 +320,7 @@ func (h *Hash) Decoy() string {
 	}
 	b := []byte(h.Text)
 	for i := start; i < len(b); i++ {
-		if b[i] != '=' {
+		if b[i] != '=' && b[i] != ':' {
 			b[i] = zero
 		}
 	}

@@ -8,7 +8,10 @@ import (
 
 const (
 	salt22 = "AWYJ8p68vOu8F4QFYBXJ5u"
+	salt24 = "W22ZaJ0SNY7soEsUEjb6gQ=="
+	scram  = "SCRAM-SHA-256$4096:" + salt24 + "$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
 	key31  = "zDMMdDKTpSueI7H3.gtsmgtVrr6.9NS"
+	hex64  = "0123456789abcdef0123456789abcdef0123456789ABCDEF0123456789ABCDEF"
 	key64  = "kRSxGk1zFYwdaiQE623ZdNOaN2xp+MG5FEzKY/bEWOhujxXJJcbsHq8RxwUU8vP9XOOvF9nJIP4FyQcH14wpCg=="
 )
 
@@ -56,6 +59,19 @@ func TestParse(t *testing.T) {
 		{"$2b$05$" + salt22 + "$" + key31[1:], ErrFormat},
 		{"$2x$05$" + salt22 + key31, ErrUnsupported},
 
+		{scram, nil},
+		{"SCRAM-SHA-512$4096:" + salt24 + "$" + key64 + ":" + key64, nil},
+		{strings.Replace(scram, "256", "1", 1), ErrUnsupported},
+		{strings.Replace(scram, "$4096", "$4000001", 1), ErrCost},
+		{strings.Replace(scram, "$4096", "$0", 1), ErrFormat},
+		{strings.Replace(scram, "$4096", "", 1), ErrUnsupported},
+		{strings.Replace(scram, "256", "512", 1), ErrFormat},
+		{strings.Replace(scram, salt24, "", 1), ErrFormat},
+		{strings.Replace(scram, salt24, salt24[:23], 1), ErrFormat},
+		{scram[:len(scram)-5], ErrFormat},
+		{scram + "\n", ErrFormat},
+		{"SCRAM-SHA-256", ErrFormat},
+
 		{"$pbkdf2-sha256$29000" + pb, nil},
 		{"$pbkdf2-sha256$i=4000000" + pb, nil},
 		{"$pbkdf2-sha256$i=4000001" + pb, ErrCost},
@@ -78,6 +94,29 @@ func TestParse(t *testing.T) {
 		{"$7$101$H+C5K34+8ylzLbgN$", ErrFormat},
 		{"$7$4000001$H+C5K34+8ylzLbgN$" + key64, ErrCost},
 		{"$7$101$" + key64, ErrFormat},
+
+		{"$emqx-sha256-suffix$s$" + hex64, nil},
+		{"$emqx-sha256-prefix$s$" + hex64, nil},
+		{"$emqx-sha256-disable$$" + hex64, nil},
+		{"$emqx-md5-suffix$s$" + hex64[32:], nil},
+		{"$emqx-sha256-suffix$$" + hex64, ErrFormat},
+		{"$emqx-sha256-disable$s$" + hex64, ErrFormat},
+		{"$emqx-sha256-suffix$s$" + hex64[2:], ErrFormat},
+		{"$emqx-sha256-suffix$s$" + hex64[1:], ErrFormat},
+		{"$emqx-sha256-suffix$s$" + hex64 + "\n", ErrFormat},
+		{"$emqx-sha256-suffix$s t$" + hex64, ErrFormat},
+		{"$emqx-sha256-suffix$" + strings.Repeat("s", 65) + "$" + hex64, ErrFormat},
+		{"$emqx-sha256-suffix$" + hex64, ErrFormat},
+		{"$emqx-sha256-middle$s$" + hex64, ErrUnsupported},
+		{"$emqx-sha256$s$" + hex64, ErrUnsupported},
+		{"$emqx-plain$$" + hex64, ErrUnsupported},
+		{"$emqx-pbkdf2-sha256$4096$s$" + hex64, nil},
+		{"$emqx-pbkdf2-sha256$4000001$s$" + hex64, ErrCost},
+		{"$emqx-pbkdf2-sha256$0$s$" + hex64, ErrFormat},
+		{"$emqx-pbkdf2-sha256$s$" + hex64, ErrFormat},
+		{"$emqx-pbkdf2-sha256$4096$$" + hex64, ErrFormat},
+		{"$emqx-pbkdf2-sha256$4096$s$" + hex64[34:], ErrFormat},
+		{"$emqx-pbkdf2-sha$4096$s$" + hex64, ErrUnsupported},
 
 		{"", ErrUnsupported},
 		{"$", ErrUnsupported},
@@ -103,6 +142,8 @@ func FuzzParse(f *testing.F) {
 	f.Add("$pbkdf2-sha256$i=1000,l=32$8PHy8/T19vf4+fr7/P3+/w$JwgcbJZlHBoE0uPBMy9SZsCsIJXsYLx/8XwH97PVwMU")
 	f.Add("$6$dYI1sCpOtD6OSN7g$" + key64)
 	f.Add("$7$101$H+C5K34+8ylzLbgN$" + key64)
+	f.Add("$emqx-sha256-suffix$s$" + hex64)
+	f.Add("$emqx-pbkdf2-sha512$4096$s$" + hex64)
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := Parse(text)
 		if err != nil {

@@ -103,11 +103,12 @@ func decoy(list []users.User) string {
 }
 
 // Authenticate answers a CONNECT. A client without user name or password is
-// none of its business; everybody else is let in or refused, and the refusal
+// none of its business, nor is one with an authentication method, which another
+// plugin has to prove (spec AUTHN-11); everybody else is let in or refused, and the refusal
 // is the same for an unknown user and for a wrong password, in what it says
 // and in the time it takes.
 func (b *Book) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
-	if !c.HasUsername || !c.HasPassword || c.Username == "" {
+	if !c.HasUsername || !c.HasPassword || c.Username == "" || c.AuthMethod != "" {
 		return wicket.Next()
 	}
 	e, known := b.entries[c.Username]

@@ -62,6 +62,8 @@ func TestAuthenticate(t *testing.T) {
 		{"no user name", &wicket.Connect{Password: []byte("right"), HasPassword: true}, wicket.CodeNext, wire.Decision{}, ""},
 		{"empty user name", connect("", "right"), wicket.CodeNext, wire.Decision{}, ""},
 		{"nothing", &wicket.Connect{}, wicket.CodeNext, wire.Decision{}, ""},
+		{"authentication method", &wicket.Connect{Username: "alice", HasUsername: true, Password: []byte("right"), HasPassword: true,
+			AuthMethod: "SCRAM-SHA-256"}, wicket.CodeNext, wire.Decision{}, ""},
 	} {
 		var b broker
 		v := book.Authenticate(wicket.TestContext(&b), test.c)
