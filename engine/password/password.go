@@ -72,7 +72,7 @@ func derive(h *encoded.Hash, password []byte) ([]byte, error) {
 		d.Write(h.Salt)
 		return d.Sum(nil), nil
 	}
-	return digest(h, password)
+	return emqxDigest(h, password)
 }
 
 func pbkdf2Key[H hash.Hash](f func() H, h *encoded.Hash, password []byte) ([]byte, error) {
