@@ -107,6 +107,9 @@ func heard() (questions uint32) {
 		questions |= 4
 	}
 	return questions
+	if observer.f != nil {
+		questions |= 8
+	}
 }
 
 //go:wasmexport wicket_unload

@@ -83,7 +83,22 @@ var golden = map[string]message{
 		Versions: []uint32{0x0304, 0x0303}, Suites: []uint32{0, 0x1301, 0xC02F}, Extensions: []uint32{0, 16, 0xFF01},
 		Groups: []uint32{29}, SignatureSchemes: []uint32{0x0403, 0x0804}, JA4: "t13d0303mt_000000000000_000000000000",
 	},
-	"decision-denied": &wire.Decision{Reason: 0x86, ReasonText: "wrong password"},
+	"event-connected": &wire.Event{
+		Kind: wire.EventConnected, TimeMS: 1767225600123, ClientID: "sensor-17", Username: "alice", Listener: "tls:default", Peer: "[2001:db8::7]:51234",
+		Decider: "password", Attributes: []wire.Property{{Key: "site", Value: "7"}, {Key: "empty"}}, Dropped: 1 << 40,
+	},
+	"event-refused": &wire.Event{
+		Kind: wire.EventRefused, TimeMS: 1767225600123, ClientID: "sensor-17", Listener: "tcp:default", Peer: "192.0.2.7:51234", Reason: 0x86, ReasonText: "wrong p\u00e4ssword", Decider: "password",
+	},
+	"event-denied": &wire.Event{
+		Kind: wire.EventDenied, TimeMS: 1, ClientID: "sensor-1", Action: wire.Subscribe, Topics: []wire.Topic{{Topic: "a/#", QoS: 2, Share: "g"}, {}, {Topic: "b", Retain: true}},
+	},
+	"metric-histogram":  &wire.Metric{Name: "batch_events", Help: "Events of a batch.", Kind: wire.MetricHistogram, Labels: []wire.Property{{Key: "to", Value: "audit"}, {}}, Buckets: []uint64{0, 10, 1 << 62}},
+	"metric-counter":    &wire.Metric{Name: "limited_total"},
+	"disconnect-named":  &wire.Disconnect{ClientID: "sensor-17", Reason: 0x97, ReasonText: "enough", Username: "alice"},
+	"disconnect-anyone": &wire.Disconnect{ClientID: "sensor-17"},
+	"psk-plain":         &wire.PSK{Identity: "psk-17", Listener: "tls:default", Peer: "192.0.2.7:51234"},
+	"decision-denied":   &wire.Decision{Reason: 0x86, ReasonText: "wrong password"},
 	"decision-full": &wire.Decision{
 		Superuser: true, Default: wire.Next, TTL: -1, ExpireAt: 4102444800, Username: "alice@example.com", ClientID: "assigned-1",
 		Rules: []wire.Rule{
@@ -128,6 +143,9 @@ var malformed = map[string]string{
 	"authorize-bad-key":       "\x00\x00",
 	"auth_continue-bad-data":  "\x18\x01",
 	"client_hello-bad-number": "\x38\x80\x80\x80\x80\x10",
+	"event-bad-topic":         "\x4a\x02\x0a\x05",
+	"event-bad-kind":          "\x0a\x01\x01",
+	"metric-bad-bucket":       "\x2a\x01\x01",
 	"http_request-bad-header": "\x22\x02\x0a\x05",
 	"http_response-bad-type":  "\x0a\x01a",
 	"jwt_verified-bad-flag":   "\x1a\x01a",
@@ -149,6 +167,14 @@ func newMessage(t *testing.T, file string) message {
 		return new(wire.ClientHello)
 	case "decision":
 		return new(wire.Decision)
+	case "event":
+		return new(wire.Event)
+	case "metric":
+		return new(wire.Metric)
+	case "disconnect":
+		return new(wire.Disconnect)
+	case "psk":
+		return new(wire.PSK)
 	case "http_request":
 		return new(wire.HTTPRequest)
 	case "http_response":
