@@ -13,19 +13,43 @@ import (
 )
 
 // docs/plugins/README.md is followed as a new author would, in an empty
-// directory: every command is run, what is shown has to be seen, and the plugin
-// is live in a broker at the end. Only the ports are others.
+// directory, in each language: every command is run, what is shown has to be
+// seen, and the plugin is live in a broker at the end. Only the ports are others.
 func TestFirstPluginPage(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds a plugin")
+		t.Skip("builds plugins")
 	}
 	need(t, "python3")
+	for _, c := range toolchains {
+		t.Run(c.language, func(t *testing.T) {
+			t.Parallel()
+			c.needed(t)
+			web, mqtt := fmt.Sprint(freePort(t)), fmt.Sprint(freePort(t))
+			said := strings.NewReplacer("8000", web, "1883", mqtt,
+				"plugin new door", "plugin new door --lang "+c.language, "language Go …\n", c.inspected())
+			dir := firstPlugin(t, said, web, buildPath(c.language == "rust"))
+			looksRight(t, dir, c.said)
+			brokenSource(t, dir, c.source)
+		})
+	}
+}
+
+// inspected is the line that wicket plugin inspect has about the language.
+func (c toolchain) inspected() string {
+	if c.said == "" {
+		return ""
+	}
+	return "language " + c.said + " …\n"
+}
+
+// firstPlugin does what the page says, as changed by said, and returns the
+// directory of the plugin.
+func firstPlugin(t *testing.T, said *strings.Replacer, web, path string) string {
+	t.Helper()
 	r := reader{t: t, dir: t.TempDir()}
-	web, mqtt := fmt.Sprint(freePort(t)), fmt.Sprint(freePort(t))
-	ports := strings.NewReplacer("8000", web, "1883", mqtt)
 	for _, m := range codeBlock.FindAllStringSubmatch(read(t, "../../../docs/plugins/README.md"), -1) {
-		kind, text := m[1], ports.Replace(m[2])
+		kind, text := m[1], said.Replace(m[2])
 		switch {
 		case kind == "python":
 			write(t, filepath.Join(r.dir, "backend.py"), text)
@@ -40,7 +64,7 @@ func TestFirstPluginPage(t *testing.T) {
 		case strings.HasPrefix(text, "mosquitto_sub "):
 			r.converses(strings.Split(strings.TrimSpace(text), "\n"))
 		default:
-			script := "PATH=" + filepath.Dir(binary) + ":$PATH\n" + text
+			script := "PATH=" + filepath.Dir(binary) + ":" + path + "\n" + text
 			r.said = must(t, r.dir, "sh", "-e", "-c", script).out
 			if _, after, ok := strings.Cut(text, "cd "); ok {
 				r.dir = filepath.Join(r.dir, strings.Fields(after)[0])
@@ -53,6 +77,7 @@ func TestFirstPluginPage(t *testing.T) {
 	if r.outputs != 2 || r.messages != 1 {
 		t.Errorf("the page shows %d outputs and exchanges %d messages", r.outputs, r.messages)
 	}
+	return r.dir
 }
 
 // backend runs the page's server until the test ends.

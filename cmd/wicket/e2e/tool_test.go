@@ -40,7 +40,7 @@ type result struct {
 func tool(t *testing.T, dir, stdin string, name string, args ...string) result {
 	t.Helper()
 	need(t, name)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var out, errOut bytes.Buffer
 	c := exec.CommandContext(ctx, name, args...)
