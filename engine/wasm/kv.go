@@ -278,3 +278,16 @@ func (p *Plugin) full() {
 	p.stats.kvFull.Add(1)
 	p.complain("plugin has no room for a value, or used one that is no counter as one; see `kv.max_bytes` of the plugin")
 }
+
+// Keep gives a key of the plugin a value, as kv_set does; false says that it
+// cannot. It is for tests of plugins.
+func (p *Plugin) Keep(key string, value []byte, ttl time.Duration) bool {
+	return goodKey([]byte(key)) && len(value) <= maxValue && ttl >= 0 && p.kept.kv.set(p.now(), []byte(key), value, ttl)
+}
+
+// Kept returns the value of a key of the plugin, for tests of plugins.
+func (p *Plugin) Kept(key string) (value []byte, ok bool) {
+	value = make([]byte, maxValue)
+	n, ok := p.kept.kv.get(p.now(), []byte(key), value)
+	return value[:n], ok
+}

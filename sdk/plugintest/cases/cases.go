@@ -26,6 +26,12 @@ type Given struct {
 	// Upstreams are stand-ins: a list of answers for each name.
 	Upstreams map[string][]*Answer `yaml:"upstreams,omitempty"`
 
+	// Events are the kinds of events that the operator has named.
+	Events []string `yaml:"events,omitempty"`
+
+	// KV is what the plugin finds kept: texts, and numbers for counters.
+	KV map[string]any `yaml:"kv,omitempty"`
+
 	// Clock is the time of the first question; 2026-01-01T00:00:00Z unless said.
 	Clock time.Time `yaml:"clock,omitempty"`
 
@@ -46,9 +52,11 @@ type Case struct {
 // Steps are all questions of the case.
 func (c *Case) Steps() []*Step { return append([]*Step{&c.Step}, c.Then...) }
 
-// Step is one question; exactly one of the three is set.
+// Step is one question or event, of which there is one at most; without, time
+// passes. A timer that is due when the clock has been turned fires once.
 type Step struct {
 	Wait         time.Duration `yaml:"wait,omitempty"` // the clock is turned by this before
+	Event        *Event        `yaml:"event,omitempty"`
 	Authenticate *Connect      `yaml:"authenticate,omitempty"`
 	Authorize    *Access       `yaml:"authorize,omitempty"`
 	ClientHello  *ClientHello  `yaml:"client_hello,omitempty"`
@@ -60,7 +68,8 @@ type Step struct {
 
 // Verdict is what a plugin has answered, and done. Of one that is expected
 // every key counts, also those that are not written, except Permits, Refuses,
-// Requests and Logs: they are compared when they are there.
+// Requests, Logs and what comes after them: they are compared when they are
+// there, KV and Metrics as far as they name a key. An event has no decision.
 type Verdict struct {
 	Load           string            `yaml:"load,omitempty" json:"load,omitempty"`         // why it refuses its configuration
 	Decision       string            `yaml:"decision,omitempty" json:"decision,omitempty"` // allow, deny or next
@@ -83,6 +92,10 @@ type Verdict struct {
 	Refuses  []string `yaml:"refuses,omitempty" json:"refuses,omitempty"`   // the session may not do this
 	Requests []string `yaml:"requests,omitempty" json:"requests,omitempty"` // "POST auth /check {...}"
 	Logs     []string `yaml:"logs,omitempty" json:"logs,omitempty"`         // "warn a line"
+
+	KV          map[string]any   `yaml:"kv,omitempty" json:"kv,omitempty"`                   // texts, or numbers for counters; null: nothing
+	Metrics     map[string]int64 `yaml:"metrics,omitempty" json:"metrics,omitempty"`         // "limited_total{by=peer}"; of a histogram the number of values
+	Disconnects []string         `yaml:"disconnects,omitempty" json:"disconnects,omitempty"` // "CLIENT: REASON: TEXT (user NAME)"
 }
 
 // Limits are caps of the session.

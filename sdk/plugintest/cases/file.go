@@ -117,7 +117,7 @@ func (s *Suite) check(c *Case) error {
 
 func (s *Step) check(dir string) (err error) {
 	questions := 0
-	for _, asked := range []bool{s.Authenticate != nil, s.Authorize != nil, s.ClientHello != nil} {
+	for _, asked := range []bool{s.Authenticate != nil, s.Authorize != nil, s.ClientHello != nil, s.Event != nil} {
 		if asked {
 			questions++
 		}
@@ -125,14 +125,17 @@ func (s *Step) check(dir string) (err error) {
 	switch {
 	case questions == 0 && s.Expect != nil && s.Expect.Load != "":
 		return nil // it does not come to a question
+	case questions == 0 && s.Wait > 0:
 	case questions == 0:
-		return errors.New("what is asked? write authenticate, authorize or client_hello")
+		return errors.New("what is asked? write authenticate, authorize, client_hello or event, or wait")
 	case questions > 1:
 		return errors.New("a step asks one thing, and these are two questions: put the second one under then")
 	case s.Authorize != nil:
 		_, err = s.Authorize.access()
 	case s.ClientHello != nil:
 		_, err = s.ClientHello.hello()
+	case s.Event != nil:
+		_, err = s.Event.event()
 	default:
 		if t := s.Authenticate.TLS; t != nil && t.Certificate != nil {
 			t.Certificate.dir = dir

@@ -34,6 +34,7 @@ type Runner struct {
 	path   string
 	own    string // directory of the compiled form, when it goes with the runner
 	log    journal
+	parted parted
 }
 
 // NewRunner prepares a module; path is where it is from, for messages. Its
@@ -56,7 +57,7 @@ func NewRunner(module []byte, path, cacheDir string) (*Runner, error) {
 
 // start opens the host. A cache that somebody else may have touched is not used.
 func (r *Runner) start(cacheDir string) (err error) {
-	options := wasm.HostOptions{CacheDir: cacheDir, Verify: password.Verify, Log: slog.New(&r.log)}
+	options := wasm.HostOptions{CacheDir: cacheDir, Verify: password.Verify, Disconnect: r.parted.add, Log: slog.New(&r.log)}
 	if cacheDir != "" {
 		if r.host, err = wasm.NewHost(options); err == nil {
 			return nil
@@ -105,6 +106,7 @@ func (r *Runner) Run(ctx context.Context, s *Suite, c *Case) *Result {
 	begin := time.Now()
 	res := &Result{Suite: s, File: s.Path, Name: c.Name, Pass: true}
 	r.log.clear()
+	r.parted.clear()
 	t, err := r.open(ctx, s, c)
 	switch {
 	case err != nil && refusedConfig(err) != "":
@@ -189,10 +191,17 @@ func (r *Runner) open(ctx context.Context, s *Suite, c *Case) (*trial, error) {
 	t.plugin, err = r.host.Open(ctx, wasm.Options{
 		Name: pluginName(r.path), Path: r.path, Module: r.module, Config: raw, Files: files,
 		Grants: r.Info.Grants, Upstreams: senders, Workers: 1, Now: t.clock.Now,
+		Events: slices.Concat(s.Events, c.Events),
 		Limits: wasm.Limits{AuthenticateSlice: slice, AuthorizeSlice: slice, LoadSlice: 5 * slice, Wall: t.limit},
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, kv := range []map[string]any{s.KV, c.KV} {
+		if err := t.seed(kv); err != nil {
+			t.close()
+			return nil, err
+		}
 	}
 	t.gate, err = auth.NewGate(auth.Options{Chain: []auth.Decider{t}, Clock: t.clock.Now})
 	return t, err
@@ -261,12 +270,22 @@ func (t *trial) noting(done func(auth.Verdict)) func(auth.Verdict) {
 
 // ask puts one question.
 func (t *trial) ask(s *Step) (Verdict, error) {
-	t.clock.turn(s.Wait)
-	t.last = &auth.Verdict{Decision: auth.Next} // of a plugin that does not hear the question
+	quiet, parted := s.questionless(), len(t.r.parted.since(0))
 	before, lines, asked := t.plugin.Stats(), t.r.log.len(), len(t.net.since(0))
+	if t.clock.turn(s.Wait); s.Wait > 0 {
+		if err := t.settle(); err != nil {
+			return Verdict{}, err
+		}
+	}
+	t.last = &auth.Verdict{Decision: auth.Next} // of a plugin that does not hear the question
 	var grant *auth.Grant
 	var problem error
 	switch {
+	case s.Event != nil:
+		if err := t.tell(s.Event); err != nil {
+			return Verdict{}, err
+		}
+	case quiet:
 	case s.ClientHello != nil:
 		if err := t.greet(s.ClientHello); err != nil {
 			return Verdict{}, err
@@ -289,7 +308,13 @@ func (t *trial) ask(s *Step) (Verdict, error) {
 		out := <-done
 		grant, problem = out.Grant, out.Err
 	}
+	if err := t.settle(); err != nil {
+		return Verdict{}, err
+	}
 	v := verdictOf(t.last)
+	if quiet {
+		v = Verdict{}
+	}
 	v.Fault = fault(before, t.plugin.Stats())
 	if problem != nil && v.Fault == "" {
 		v.Fault = problem.Error()
@@ -298,8 +323,26 @@ func (t *trial) ask(s *Step) (Verdict, error) {
 	v.Logs = t.r.log.guest(lines)
 	if s.Expect != nil {
 		v.Permits, v.Refuses = judge(grant, s.Expect.Permits, s.Expect.Refuses)
+		v.KV, v.Metrics = t.kept(s.Expect.KV), t.metrics(s.Expect.Metrics)
 	}
+	v.Disconnects = t.r.parted.since(parted)
 	return v, nil
+}
+
+// questionless reports whether a step asks nothing.
+func (s *Step) questionless() bool {
+	return s.Authenticate == nil && s.Authorize == nil && s.ClientHello == nil
+}
+
+// settle waits until the plugin has done what timers, events and calls that have
+// ended give it to do.
+func (t *trial) settle() error {
+	ctx, cancel := context.WithTimeout(context.Background(), t.limit+10*slice)
+	defer cancel()
+	if err := t.plugin.Settle(ctx); err != nil {
+		return errors.New("the plugin does not come to rest")
+	}
+	return nil
 }
 
 // judge sorts what is said to be permitted and refused by what is.

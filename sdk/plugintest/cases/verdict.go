@@ -94,6 +94,9 @@ func (v Verdict) shown(want *Verdict) Verdict {
 	if want == nil || want.Logs == nil {
 		v.Logs = nil
 	}
+	if want != nil && want.Disconnects == nil {
+		v.Disconnects = nil
+	}
 	return v
 }
 
