@@ -13,6 +13,7 @@ import (
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o acl.wasm ./acl
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o certmap.wasm ./certmap
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o http.wasm ./http
+//go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o jwt.wasm ./jwt
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o password.wasm ./password
 
 //go:embed acl.wasm
@@ -23,6 +24,9 @@ var certmap []byte
 
 //go:embed http.wasm
 var http []byte
+
+//go:embed jwt.wasm
+var jwt []byte
 
 //go:embed password.wasm
 var password []byte
@@ -37,6 +41,7 @@ var builtins = map[string]builtin{
 	"acl":      {acl, nil},
 	"certmap":  {certmap, nil},
 	"http":     {http, []string{"http"}},
+	"jwt":      {jwt, []string{"http", "jwt"}},
 	"password": {password, []string{"password"}},
 }
 

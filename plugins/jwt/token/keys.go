@@ -1,0 +1,127 @@
+package token
+
+import (
+	"errors"
+	"strconv"
+
+	wicket "github.com/wicketmq/wicket/sdk/go"
+)
+
+// How often the keys of an issuer are asked for at most, in milliseconds: when a
+// token names a key that is not there, and while there are none at all.
+const (
+	renewGap = 10_000
+	retryGap = 1_000
+)
+
+// maxSet is the longest key set that is taken.
+const maxSet = 256 << 10
+
+var errNoKeys = errors.New("there are no keys of the issuer yet")
+
+// keySet is the JSON Web Key Set that an issuer publishes. One request at a time
+// asks for it, whatever the number of clients that wait; when the issuer is not
+// there the last keys stay (AJWT-01).
+type keySet struct {
+	request    wicket.HTTPRequest
+	algorithms []string
+	interval   int64 // milliseconds
+
+	start func(func(*wicket.Context)) // Background
+	put   func(slot int, keys wicket.JWTKeys) error
+
+	have    bool
+	current int64         // when they were right, in milliseconds
+	asked   int64         // when they were last asked for
+	busy    chan struct{} // closed when the answer is there; nil: nobody asks
+}
+
+// begin asks for the keys if nobody does.
+func (k *keySet) begin() {
+	if k.busy != nil {
+		return
+	}
+	done := make(chan struct{})
+	k.busy = done
+	k.start(func(ctx *wicket.Context) {
+		defer func() {
+			k.busy = nil
+			close(done)
+		}()
+		k.asked = ctx.Now()
+		if err := k.fetch(ctx); err != nil {
+			wicket.Warn("upstream " + strconv.Quote(k.request.Upstream) + " gives no keys: " + err.Error() + k.instead())
+			return
+		}
+		k.have, k.current = true, ctx.Now()
+	})
+}
+
+func (k *keySet) instead() string {
+	if k.have {
+		return "; the last ones stay"
+	}
+	return ""
+}
+
+func (k *keySet) fetch(ctx *wicket.Context) error {
+	res, err := ctx.HTTP(k.request)
+	switch {
+	case err != nil:
+		return err
+	case res.Status != 200:
+		return errors.New("it answered with status " + strconv.Itoa(int(res.Status)))
+	case len(res.Body) > maxSet:
+		return errors.New("its answer has " + strconv.Itoa(len(res.Body)) + " bytes; at most " + strconv.Itoa(maxSet) + " are read")
+	}
+	return k.put(slot, wicket.JWTKeys{Algorithms: k.algorithms, JWKS: res.Body})
+}
+
+// wait returns when nobody asks for keys.
+func (k *keySet) wait() {
+	if k.busy != nil {
+		<-k.busy
+	}
+}
+
+// ready asks for keys that are due, and waits for them when there are none, or when
+// they are so old that one that was withdrawn must not count any more. Otherwise
+// clients go on with those that are there.
+func (k *keySet) ready(ctx *wicket.Context) error {
+	if k == nil {
+		return nil
+	}
+	now := ctx.Now()
+	if now < k.asked { // the clock was set back
+		k.asked, k.current = now, min(k.current, now)
+	}
+	switch age := now - k.current; {
+	case !k.have && now-k.asked < retryGap && k.busy == nil:
+		return errNoKeys
+	case !k.have || age > 2*k.interval && now-k.asked >= renewGap:
+		k.begin()
+		k.wait()
+	case age > k.interval && now-k.asked >= renewGap:
+		k.begin()
+	}
+	if !k.have {
+		return errNoKeys
+	}
+	return nil
+}
+
+// renewed asks for the keys again because a token names one that is not there, and
+// reports whether they are newer than they were. Clients cannot make it ask more
+// than once in renewGap, and none waits for longer than a request takes.
+func (k *keySet) renewed(ctx *wicket.Context) bool {
+	if k == nil {
+		return false
+	}
+	before := k.current
+	if k.busy == nil && ctx.Now()-k.asked < renewGap {
+		return false
+	}
+	k.begin()
+	k.wait()
+	return k.current != before
+}
