@@ -30,7 +30,7 @@ var authenticators = map[string]authenticator{
 	"password_based:mongodb":           {why: "there is no plugin for MongoDB"},
 	"password_based:redis":             {why: "there is no plugin for Redis"},
 	"password_based:ldap":              {why: "there is no plugin for LDAP"},
-	"jwt":                              {why: "JSON Web Tokens are not there yet"},
+	"jwt":                              {(*conversion).jwt, "jwt", "the plugin builtin:jwt, and an upstream for a key set; a secret of less than 32 bytes is lost"},
 	"scram:built_in_database":          {why: "SCRAM is not there yet"},
 	"scram:http":                       {why: "SCRAM is not there yet"},
 	"gssapi":                           {why: "there is no Kerberos"},

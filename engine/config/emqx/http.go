@@ -15,23 +15,42 @@ import (
 	"github.com/wicketmq/wicket/engine/upstream"
 )
 
-// An HTTP authenticator, or authorizer, of EMQX is two things here: an upstream,
-// which is the server with its TLS, and a plugin builtin:http that asks it.
+// An authenticator, or authorizer, of EMQX that asks an HTTP server is two things
+// here: an upstream, which is the server with its TLS, and a plugin that asks it.
 
-// option is a key of such a block.
-type option struct {
-	upstream string  // where it goes below upstreams.NAME
-	plugin   string  // or below plugins.NAME.config
-	as       convert // how the value is written
-	why      string  // or why it is not carried over, which changes nothing of who gets in
+// form is what a block of some kind may have.
+type form struct {
+	url     string // the key with the address of the server
+	options map[string]option
+	says    []string // keys that say what kind it is
 }
 
-var httpOptions = map[string]option{
+// option is a key of a block.
+type option struct {
+	upstream string                 // where it goes below upstreams.NAME
+	plugin   string                 // or below plugins.NAME.config
+	as       convert                // how the value is written
+	each     func(b *block, k *key) // for what is more than a value
+	why      string                 // or why it is not carried over, which changes nothing of who gets in
+}
+
+var httpForm = form{"url", map[string]option{
 	"method":          {plugin: "method", as: asWord("get", "post")},
 	"request_timeout": {plugin: "request_timeout", as: asDuration},
 	"pool_size":       {upstream: "pool_size", as: asNumber(1, 10_000)},
 	"connect_timeout": {upstream: "connect_timeout", as: asDuration},
+	"headers":         {each: (*block).headers},
+	"body":            {each: (*block).body},
 
+	"enable_pipelining": {why: "over HTTP/2 a connection carries a hundred requests at a time, over HTTP/1.1 one; set pool_size of the upstream"},
+	"max_inactive":      {why: "a connection that nobody uses is closed after a minute"},
+	"connect_retries":   {why: "there are no retries"},
+	"retry_interval":    {why: "there are no retries"},
+	"max_retries":       {why: "there are no retries"},
+}, []string{"mechanism", "backend", "type"}}
+
+// sslOptions are the client's side of TLS, which all kinds share.
+var sslOptions = map[string]option{
 	"ssl.cacertfile":             {upstream: "tls.cacertfile", as: asPath},
 	"ssl.certfile":               {upstream: "tls.certfile", as: asPath},
 	"ssl.keyfile":                {upstream: "tls.keyfile", as: asPath},
@@ -40,12 +59,6 @@ var httpOptions = map[string]option{
 	"ssl.server_name_indication": {upstream: "tls.server_name_indication", as: asServerName},
 	"ssl.versions":               {upstream: "tls.versions", as: asWords},
 	"ssl.depth":                  {upstream: "tls.depth", as: asNumber(0, 100)},
-
-	"enable_pipelining": {why: "over HTTP/2 a connection carries a hundred requests at a time, over HTTP/1.1 one; set pool_size of the upstream"},
-	"max_inactive":      {why: "a connection that nobody uses is closed after a minute"},
-	"connect_retries":   {why: "there are no retries"},
-	"retry_interval":    {why: "there are no retries"},
-	"max_retries":       {why: "there are no retries"},
 
 	"ssl.ciphers":              {why: "what Go offers to a server is fixed: suites with forward secrecy first"},
 	"ssl.reuse_sessions":       {why: "sessions are resumed where the server lets them be"},
@@ -59,12 +72,10 @@ var httpOptions = map[string]option{
 	"ssl.middlebox_comp_mode":  {why: "it is always on"},
 }
 
-// said are keys that say what the block is.
-var said = []string{"mechanism", "backend", "type", "enable", "enabled", "ssl.enable", "url", "headers", "body"}
-
-// block is an HTTP block on its way.
+// block is one on its way.
 type block struct {
 	*conversion
+	form     *form
 	key      *key
 	name     string   // of the plugin
 	config   []string // where its settings about the request are
@@ -86,29 +97,41 @@ type setting struct {
 	from     *key
 }
 
-// http carries an HTTP block over as the plugin of that name. What the block
+// http carries an authenticator over as the plugin of that name. What the block
 // could keep out by a key that is lost, nobody keeps out: it is lost as a whole
 // then, with the reason.
 func (c *conversion) http(k *key, name string) (reason string) {
-	return c.block(k, name, "config")
+	b := c.block(&httpForm, k, name)
+	b.address()
+	return b.carry("builtin:http")
 }
 
 // httpSource is the same for topics.
 func (c *conversion) httpSource(k *key, name string) (reason string) {
-	return c.block(k, name, "config", "authorization")
+	b := c.block(&httpForm, k, name)
+	b.config = append(b.config, "authorization")
+	b.address()
+	return b.carry("builtin:http")
 }
 
-func (c *conversion) block(k *key, name string, config ...string) (reason string) {
-	b := &block{conversion: c, key: k, name: name, config: append([]string{"plugins", name}, config...)}
-	b.address()
-	b.walk(k.val, nil)
-	b.request()
+func (c *conversion) block(f *form, k *key, name string) *block {
+	return &block{conversion: c, form: f, key: k, name: name, config: []string{"plugins", name, "config"}}
+}
+
+// carry reads all keys and writes what they become, unless there is a reason not to.
+func (b *block) carry(file string) (reason string) {
+	c := b.conversion
+	b.walk(b.key.val, nil)
+	if b.form == &httpForm && b.key.val.fields.get("method") == nil { // it has no default (T-25)
+		b.bad(b.key, "the method is missing, get or post, as in method = post, body { username = \"${username}\", password = \"${password}\" }")
+	}
+	b.verify()
 	if b.reason != "" || len(c.Errors) > 0 {
 		return b.reason
 	}
-	c.write(k, []string{"plugins", name, "file"}, "builtin:http")
+	c.write(b.key, []string{"plugins", b.name, "file"}, file)
 	c.Carried-- // the block is no key
-	b.write(c.upstreamOf(b))
+	b.write()
 	c.Lost, c.Notes, c.Carried = append(c.Lost, b.gone...), append(c.Notes, b.told...), c.Carried+b.silent
 	return ""
 }
@@ -134,12 +157,12 @@ func (b *block) add(k *key, onUpstream bool, to string, v any) {
 // address reads the URL: the server of the upstream, and what the plugin asks
 // it for (AHTTP-01).
 func (b *block) address() {
-	v := b.key.val.fields.get("url")
+	v := b.key.val.fields.get(b.form.url)
 	if v == nil || v.kind != text {
-		b.bad(b.key, "the url is missing, as in url = \"https://auth.example.com:8443/mqtt\"")
+		b.bad(b.key, "the address of the server is missing, as in %s = \"https://auth.example.com:8443/mqtt\"", b.form.url)
 		return
 	}
-	k := b.sub([]string{"url"}, v)
+	k := b.sub([]string{b.form.url}, v)
 	rest := strings.TrimSpace(v.text)
 	scheme, rest, ok := strings.Cut(rest, "://")
 	end := strings.IndexAny(rest, "/?#")
@@ -152,7 +175,7 @@ func (b *block) address() {
 	case !ok:
 		b.bad(k, "this is no URL: write https://host:port/path")
 	case strings.Contains(rest[:end], "${"):
-		b.refuse("the host of its url depends on the client")
+		b.refuse("the host of its address depends on the client")
 	case strings.Contains(b.path, "#"):
 		b.bad(k, "a fragment (#) is never sent to a server")
 	case err != nil:
@@ -177,15 +200,16 @@ func (b *block) walk(v *value, path []string) {
 		below := v.fields.byID[word]
 		at := append(slices.Clone(path), word)
 		k, name := b.sub(at, below), strings.Join(at, ".")
-		o, known := httpOptions[name]
+		o, known := b.form.options[name]
+		if !known {
+			o, known = sslOptions[name]
+		}
 		switch {
-		case name == "headers":
-			b.headers(k)
-		case name == "body":
-			b.tree(k, at)
-		case name == "url":
-		case slices.Contains(said, name):
+		case name == b.form.url && b.url != "":
+		case slices.Contains(b.form.says, name), name == "enable", name == "enabled", name == "ssl.enable":
 			b.silent++
+		case o.each != nil:
+			o.each(b, k)
 		case name == "ssl" && below.kind == section:
 			b.walk(below, at)
 		case name == "ssl.partial_chain" && below.kind == text: // any authority of cacertfile is an anchor
@@ -206,8 +230,8 @@ func (b *block) option(k *key, o option) {
 		b.gone = append(b.gone, Finding{k.at, k.String(), "not carried over: " + o.why, k.val.count()})
 		return
 	}
-	if strings.HasPrefix(o.upstream, "tls.") && !b.tls {
-		b.gone = append(b.gone, Finding{k.at, k.String(), "not carried over: it is not used, because the URL begins with http://", 1})
+	if b.url == "" && o.upstream != "" || strings.HasPrefix(o.upstream, "tls.") && !b.tls {
+		b.gone = append(b.gone, Finding{k.at, k.String(), "not carried over: no server is asked over TLS, so it is not used", 1})
 		return
 	}
 	switch out := o.as(b.conversion, k.val); {
@@ -258,6 +282,8 @@ func (b *block) headers(k *key) {
 		}
 	}
 }
+
+func (b *block) body(k *key) { b.tree(k, []string{"body"}) }
 
 // tree writes a body, whose values keep their kind.
 func (b *block) tree(k *key, path []string) {
@@ -318,25 +344,27 @@ func generic(v *value) any {
 	return v.text
 }
 
-// request checks what is left when all keys are read: the method, which has no
-// default (T-25), and how long an answer may take.
-func (b *block) request() {
-	if b.key.val.fields.get("method") == nil {
-		b.bad(b.key, "the method is missing, get or post, as in method = post, body { username = \"${username}\", password = \"${password}\" }")
+// verify: the server's certificate is not looked at, as in EMQX, unless the file
+// says so (AHTTP-08, T-26).
+func (b *block) verify() {
+	set := slices.ContainsFunc(b.settings, func(s setting) bool { return s.upstream && slices.Equal(s.to, []string{"tls", "verify"}) })
+	if !b.tls || set {
+		return
 	}
-	if b.tls && !slices.ContainsFunc(b.settings, func(s setting) bool { return s.upstream && slices.Equal(s.to, []string{"tls", "verify"}) }) {
-		from := b.sub([]string{"ssl"}, b.key.val)
-		from.val = &value{kind: text, at: b.key.at}
-		b.add(from, true, "tls.verify", word("verify_none"))
-		b.silent-- // no key
-		b.told = append(b.told, Finding{Place: b.key.at, Key: from.String() + ".verify",
-			Text: "the file does not set it; EMQX's default is carried over, verify_none: whoever answers in place of the server is believed. Set verify = verify_peer"})
-	}
+	from := b.sub([]string{"ssl"}, b.key.val)
+	b.add(from, true, "tls.verify", word("verify_none"))
+	b.silent-- // no key
+	b.told = append(b.told, Finding{Place: b.key.at, Key: from.String() + ".verify",
+		Text: "the file does not set it; EMQX's default is carried over, verify_none: whoever answers in place of the server is believed. Set verify = verify_peer"})
 }
 
 // write writes the settings; those of the upstream only when it is new.
-func (b *block) write(name string, fresh bool) {
-	b.out.set([]string{"plugins", b.name, "upstreams"}, []string{name}, b.key.at, "", "")
+func (b *block) write() {
+	name, fresh := "", false
+	if b.url != "" {
+		name, fresh = b.upstreamOf(b)
+		b.out.set([]string{"plugins", b.name, "upstreams"}, []string{name}, b.key.at, "", "")
+	}
 	for _, s := range b.settings {
 		switch {
 		case !s.upstream:
