@@ -231,6 +231,7 @@ func (i *instance) put(m message, slice time.Duration) (n uint32, err error) {
 	if len(b) <= len(view) {
 		return uint32(len(b)), nil
 	}
+	clear(view) // what fitted
 	n, err = i.place(slice, b)
 	clear(b) // it may hold a password
 	return n, err
