@@ -45,6 +45,10 @@ func load(l *wicket.LoadInfo) (err error) {
 	if book.Len() == 0 {
 		wicket.Warn("users file " + strconv.Quote(f.Path) + " has no users: nobody can log in by it")
 	}
+	if n := book.Weak(); n > 0 {
+		wicket.Warn("users file " + strconv.Quote(f.Path) + ": hashes that are plain digests, from which passwords are found by trying: " +
+			strconv.Itoa(n) + "; wicket passwd makes better ones")
+	}
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 type Book struct {
 	entries map[string]entry
 	decoy   string
+	weak    int
 }
 
 type entry struct {
@@ -56,6 +57,28 @@ func New(content []byte, rest Rest) (*Book, error) {
 	if err != nil {
 		return nil, err
 	}
+	b := &Book{entries: make(map[string]entry, len(list))}
+	rights := Rights(rest)
+	for i := range list {
+		u := &list[i]
+		b.entries[u.Name] = entry{hash: u.Hash, verdict: rights(u)}
+	}
+	b.decoy = decoy(list)
+	for i := range list {
+		if h, err := encoded.Parse(list[i].Hash); err == nil && h.Weak() {
+			b.weak++
+		}
+	}
+	return b, nil
+}
+
+// Weak returns the number of users whose passwords whoever has the file finds by
+// trying, for their hashes are plain digests.
+func (b *Book) Weak() int { return b.weak }
+
+// Rights returns what makes the verdict about a user who has shown who he is;
+// users with the same rights share one.
+func Rights(rest Rest) func(*users.User) *wicket.Verdict {
 	plain := wicket.Allow().Rule(wicket.DenyPublish("$SYS/#")).Default(wicket.CodeAllow)
 	if rest.Given {
 		plain = wicket.Allow().Default(rest.Code)
@@ -64,21 +87,16 @@ func New(content []byte, rest Rest) (*Book, error) {
 		}
 	}
 	super := wicket.Allow().Superuser()
-	b := &Book{entries: make(map[string]entry, len(list))}
-	for i := range list {
-		u := &list[i]
-		e := entry{hash: u.Hash, verdict: &plain}
+	return func(u *users.User) *wicket.Verdict {
 		switch {
 		case u.Superuser:
-			e.verdict = &super
+			return &super
 		case len(u.Rules) > 0:
 			own := wicket.Allow().Rule(u.Rules...).Default(rest.Code)
-			e.verdict = &own
+			return &own
 		}
-		b.entries[u.Name] = e
+		return &plain
 	}
-	b.decoy = decoy(list)
-	return b, nil
 }
 
 // Len returns the number of users.

@@ -145,3 +145,17 @@ func TestRest(t *testing.T) {
 		t.Error("maybe is taken")
 	}
 }
+
+// Hashes that are found by trying are counted (ADB-01).
+func TestWeak(t *testing.T) {
+	digest := ":$emqx-sha256-suffix$salt$" + strings.Repeat("0a", 32) + "\n"
+	for text, want := range map[string]int{"": 0, file: 0, "dave" + digest: 1, file + "dave" + digest + "erin" + digest: 2} {
+		book, err := New([]byte(text), Rest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if book.Weak() != want {
+			t.Errorf("%d of %q, want %d", book.Weak(), text, want)
+		}
+	}
+}
