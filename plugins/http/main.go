@@ -21,10 +21,10 @@ func load(l *wicket.LoadInfo) error {
 		wicket.Warn(n)
 	}
 	if b.Authenticates() {
-		wicket.OnAuthenticate(b.Authenticate)
+		wicket.OnAuthenticateNow(b.Authenticate)
 	}
 	if b.Authorizes() {
-		wicket.OnAuthorize(b.Authorize)
+		wicket.OnAuthorizeNow(b.Authorize)
 	}
 	return nil
 }

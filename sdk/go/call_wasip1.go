@@ -8,11 +8,13 @@ import (
 	"github.com/wicketmq/wicket/sdk/go/wire"
 )
 
-// call is a host call that a goroutine waits for.
+// call is a host call that a goroutine waits for, or a function.
 type call struct {
 	done    chan struct{}
 	status  wire.Status
 	payload []byte
+	req     int64 // that then is called for
+	then    func(*HTTPResponse, error) Verdict
 }
 
 //go:wasmexport wicket_completed
@@ -26,6 +28,11 @@ func exportCompleted(id int64, status int32, ptr unsafe.Pointer, size int32) {
 	c.status, c.payload = wire.Status(status), payload
 	if !ok {
 		c.status = wire.Failed
+	}
+	if c.then != nil {
+		c.resume()
+		collect()
+		return
 	}
 	close(c.done)
 	pump(nil, many)
@@ -55,21 +62,11 @@ func startError(id int64) error {
 }
 
 func (c *Context) http(r *HTTPRequest) (*HTTPResponse, error) {
-	output = r.Append(output[:0])
-	id := hostHTTPSend(c.req, unsafe.Pointer(unsafe.SliceData(output)), uint32(len(output)))
-	clear(output)
+	id := sendHTTP(c.req, r)
 	if id <= 0 {
 		return nil, startError(id)
 	}
-	status, payload := await(id)
-	if status != wire.OK {
-		return nil, statusError(status, payload)
-	}
-	res := new(HTTPResponse)
-	if err := res.Decode(payload); err != nil {
-		return nil, err
-	}
-	return res, nil
+	return httpOutcome(await(id))
 }
 
 func (c *Context) verifyPassword(hash string, password []byte) (bool, error) {

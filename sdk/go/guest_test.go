@@ -358,3 +358,43 @@ func TestHTTP(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// A function takes the answer of an upstream, in a handler that runs now as in
+// one that waits.
+func TestHTTPThen(t *testing.T) {
+	for _, plugin := range []string{"test", "now"} {
+		t.Run(plugin, func(t *testing.T) {
+			g := open(t)
+			g.Load(&wire.Load{Plugin: plugin, Upstreams: []string{"auth"}})
+			for i := range 4 {
+				if code := g.Authenticate(int64(i+1), connect("then")); code != wire.Pending || len(g.Answers) != 0 {
+					t.Fatal(code)
+				}
+			}
+			g.Respond(g.Requests[3].ID, &wire.HTTPResponse{Status: 204})
+			g.Respond(g.Requests[1].ID, &wire.HTTPResponse{Status: 200, Body: []byte("a")})
+			g.Respond(g.Requests[2].ID, &wire.HTTPResponse{Status: 500})
+			g.Complete(g.Requests[0].ID, wire.Timeout, "too late")
+			if len(g.Requests) != 5 || g.Requests[4].Path != "/2?a" || g.Requests[4].Req != 2 {
+				t.Fatalf("%+v", g.Requests)
+			}
+			g.Respond(g.Requests[4].ID, &wire.HTTPResponse{Status: 200, Body: []byte("b")})
+			if a := g.Answers[2]; a.Code != wire.Allow || len(a.Attributes) != 2 || a.Attributes[0].Value != "ab" || a.Attributes[1].Value != "c-then" {
+				t.Errorf("%+v", a)
+			}
+			for req, want := range map[int64]struct {
+				code   int32
+				reason uint32
+			}{1: {wire.Deny, 0x88}, 3: {wire.Deny, 0x83}, 4: {wire.Allow, 0}} {
+				if a := g.Answers[req]; a.Code != want.code || a.Reason != want.reason {
+					t.Errorf("%d: %+v", req, a)
+				}
+			}
+			g.Refuse = -2
+			code := g.Authenticate(5, connect("then"))
+			if a := g.Answers[5]; code != wire.Pending || a.Code != wire.Deny || a.Reason != 0x88 {
+				t.Errorf("%d, %+v", code, a)
+			}
+		})
+	}
+}

@@ -32,6 +32,7 @@ var (
 	calls    = map[int64]*call{}
 	pending  int    // requests whose export has returned Pending
 	progress uint32 // counts what handlers did, for pump
+	turns    uint32 // counts what ran without a goroutine, for collect
 )
 
 //go:wasmexport wicket_abi_v1
@@ -106,10 +107,10 @@ func heard() (questions uint32) {
 	if handlers.hello != nil {
 		questions |= 4
 	}
-	return questions
 	if observer.f != nil {
 		questions |= 8
 	}
+	return questions
 }
 
 //go:wasmexport wicket_unload
@@ -151,9 +152,7 @@ func dispatch(req int64, run func(*worker) Verdict, now bool, ptr unsafe.Pointer
 	if now {
 		w := worker{req: req, run: run, event: event, now: true}
 		w.serve()
-		if progress%64 == 0 {
-			runtime.Gosched() // the garbage collector's turn
-		}
+		collect()
 		return w.code
 	}
 	w := idleWorker()
@@ -264,23 +263,23 @@ func (w *worker) finish(v Verdict) {
 	if w.detached {
 		pending--
 	}
-	if w.over {
+	switch {
+	case w.over, v.IsLater():
 		w.code = wire.Pending
-		return
-	}
-	if v.d == nil && !w.detached {
+	case v.d == nil && !w.detached:
 		w.code = int32(v.code)
-		return
+	default:
+		w.code = wire.Pending
+		answer(w.req, v)
 	}
-	output = output[:0]
-	if v.d != nil {
-		output = v.d.Append(output)
+}
+
+// collect now and then lets the garbage collector have its turn, after what has
+// run without a goroutine.
+func collect() {
+	if turns++; turns%64 == 0 {
+		runtime.Gosched()
 	}
-	w.code = wire.Pending
-	if resolve(w.req, v.code, output) == -3 {
-		Error("the host could not read the verdict")
-	}
-	clear(output)
 }
 
 func (w *worker) authenticate() Verdict {

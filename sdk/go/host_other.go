@@ -15,6 +15,8 @@ func (c *Context) verifyPassword(string, []byte) (bool, error) {
 
 func (c *Context) http(*HTTPRequest) (*HTTPResponse, error) { return nil, ErrNotGranted }
 
+func (c *Context) httpThen(*HTTPRequest, func(*HTTPResponse, error) Verdict) Verdict { return Deny() }
+
 func (c *Context) now() int64 { return time.Now().UnixMilli() }
 
 func (c *Context) certificate(CertField, int) (string, bool) { return "", false }

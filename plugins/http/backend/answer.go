@@ -94,7 +94,7 @@ func status(res *wicket.HTTPResponse) error {
 var admitted = wicket.Allow().Default(wicket.CodeNext)
 
 // loginAnswer reads what a server says of a client.
-func loginAnswer(q *query, s *subject, res *wicket.HTTPResponse) (wicket.Verdict, error) {
+func loginAnswer(q *query, ctx *wicket.Context, client string, res *wicket.HTTPResponse) (wicket.Verdict, error) {
 	in := admitted
 	if q.old {
 		return oldAnswer(in, res), nil
@@ -119,16 +119,16 @@ func loginAnswer(q *query, s *subject, res *wicket.HTTPResponse) (wicket.Verdict
 	case code == wicket.CodeNext:
 		return wicket.Next(), nil
 	}
-	v, err := a.details(in, s.ctx.Now())
+	v, err := a.details(in, ctx)
 	if err != nil { // AHTTP-05
-		wicket.Warn("upstream " + strconv.Quote(q.upstream) + " allows client " + preset.Quote(s.clientID()) + ", which is refused: " + err.Error())
+		wicket.Warn("upstream " + strconv.Quote(q.upstream) + " allows client " + preset.Quote(client) + ", which is refused: " + err.Error())
 		return wicket.Deny().Reason(wicket.BadUsernameOrPassword), nil
 	}
 	return v, nil
 }
 
 // accessAnswer reads what a server says of a topic.
-func accessAnswer(q *query, _ *subject, res *wicket.HTTPResponse) (wicket.Verdict, error) {
+func accessAnswer(q *query, _ *wicket.Context, _ string, res *wicket.HTTPResponse) (wicket.Verdict, error) {
 	if q.old {
 		return oldAnswer(wicket.Allow(), res), nil
 	}
@@ -166,11 +166,11 @@ func oldAnswer(allow wicket.Verdict, res *wicket.HTTPResponse) wicket.Verdict {
 }
 
 // details adds to an allowed client what the answer says beside the result.
-func (a *answer) details(v wicket.Verdict, now int64) (wicket.Verdict, error) {
+func (a *answer) details(v wicket.Verdict, ctx *wicket.Context) (wicket.Verdict, error) {
 	if a.superuser() {
 		v = v.Superuser()
 	}
-	v, err := a.expiry(v, now)
+	v, err := a.expiry(v, ctx)
 	if err != nil {
 		return v, err
 	}
@@ -197,13 +197,13 @@ func (a *answer) superuser() bool {
 }
 
 // expiry reads when the client is to be disconnected (AUTHN-07).
-func (a *answer) expiry(v wicket.Verdict, now int64) (wicket.Verdict, error) {
+func (a *answer) expiry(v wicket.Verdict, ctx *wicket.Context) (wicket.Verdict, error) {
 	at, err := a.get("expire_at")
 	if err != nil || !at.Present() {
 		return v, err
 	}
 	seconds, ok := at.Int()
-	switch {
+	switch now := ctx.Now(); {
 	case !ok:
 		return v, errors.New("expire_at is not a whole number of seconds")
 	case seconds > now/2:

@@ -1,17 +1,20 @@
 // Package backend is the logic of the http plugin: it asks an HTTP server who a
 // client is and what it may do, in the words of EMQX's HTTP authenticator and
-// authorizer (spec 1.12, 1.15 and 2.7). It runs inside the guest, where a handler
-// is a goroutine that waits for its answer; the tests run it on the host.
+// authorizer (spec 1.12, 1.15 and 2.7). It runs inside the guest, without goroutines:
+// a client that waits for the server is a function that will take the answer,
+// and its client id. The tests run it on the host.
 package backend
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/wicketmq/wicket/plugins/preset"
 	wicket "github.com/wicketmq/wicket/sdk/go"
 )
 
-// Backend is a configuration ready to be asked. It is not changed after New.
+// Backend is a configuration ready to be asked, by one goroutine.
 type Backend struct {
 	login  *query // nil: does not authenticate
 	super  *query // EMQX 4's second question about a client; nil for none
@@ -29,18 +32,26 @@ func (b *Backend) Authorizes() bool { return b.access != nil }
 // request would have in it (AUTHN-13): a server might take none for an empty
 // one, and that for a proof.
 func (b *Backend) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
-	if c.AuthMethod != "" || !c.HasPassword && b.login.uses("password") {
+	if c.AuthMethod != "" || !c.HasPassword && b.login.secret {
 		return wicket.Next()
 	}
 	s := &subject{ctx: ctx, c: c}
-	v := b.login.ask(s, loginAnswer)
-	if b.super == nil || v.Code() != wicket.CodeAllow {
-		return v
+	if b.super == nil {
+		return b.login.ask(s, loginAnswer, nil)
 	}
-	if b.super.ask(s, loginAnswer).Code() == wicket.CodeAllow {
-		v = v.Superuser()
-	}
-	return v
+	c.Password = slices.Clone(c.Password) // the second question comes when the SDK has wiped it
+	return b.login.ask(s, loginAnswer, func(v wicket.Verdict) wicket.Verdict {
+		defer clear(c.Password)
+		if v.Code() != wicket.CodeAllow {
+			return v
+		}
+		return b.super.ask(s, loginAnswer, func(super wicket.Verdict) wicket.Verdict {
+			if super.Code() == wicket.CodeAllow {
+				return v.Superuser()
+			}
+			return v
+		})
+	})
 }
 
 // window is how many topics of one packet are asked about at a time.
@@ -49,51 +60,87 @@ const window = 8
 // Authorize asks about each topic of a packet.
 func (b *Backend) Authorize(ctx *wicket.Context, a *wicket.Access) wicket.Verdict {
 	if len(a.Topics) == 1 {
-		return b.access.ask(&subject{ctx: ctx, access: a, topic: &a.Topics[0]}, accessAnswer)
+		return b.access.ask(&subject{ctx: ctx, access: a, topic: &a.Topics[0]}, accessAnswer, nil)
 	}
-	answers := make([]wicket.Verdict, len(a.Topics))
-	work, done := make(chan int, len(answers)), make(chan bool)
-	for i := range answers {
-		work <- i
+	p := &packet{b: b, ctx: ctx, a: a, answers: make([]wicket.Verdict, len(a.Topics)), left: len(a.Topics)}
+	v := wicket.Later()
+	for i := 0; i < window && v.IsLater() && p.next < len(a.Topics); i++ {
+		v = p.ask()
 	}
-	close(work)
-	n := min(window, len(answers))
-	for range n {
-		go func() {
-			for i := range work {
-				answers[i] = b.access.ask(&subject{ctx: ctx, access: a, topic: &a.Topics[i]}, accessAnswer)
-			}
-			done <- true
-		}()
-	}
-	for range n {
-		<-done
-	}
+	return v
+}
+
+// packet is a packet about whose topics the server is being asked.
+type packet struct {
+	b       *Backend
+	ctx     *wicket.Context
+	a       *wicket.Access
+	answers []wicket.Verdict
+	next    int // topic to ask about
+	left    int // topics without an answer
+}
+
+// ask asks about the next topic. With the last answer comes the verdict.
+func (p *packet) ask() wicket.Verdict {
+	i := p.next
+	p.next++
+	return p.b.access.ask(&subject{ctx: p.ctx, access: p.a, topic: &p.a.Topics[i]}, accessAnswer, func(v wicket.Verdict) wicket.Verdict {
+		p.answers[i] = v
+		switch p.left--; {
+		case p.left == 0:
+			return p.verdict()
+		case p.next < len(p.answers):
+			return p.ask()
+		}
+		return wicket.Later()
+	})
+}
+
+func (p *packet) verdict() wicket.Verdict {
 	i, ttl := -1, int64(0)
-	v := wicket.PerTopic(a, func(*wicket.Topic) wicket.Code {
+	v := wicket.PerTopic(p.a, func(*wicket.Topic) wicket.Code {
 		i++
-		ttl = min(ttl, answers[i].Detail().TTL)
-		return answers[i].Code()
+		ttl = min(ttl, p.answers[i].Detail().TTL)
+		return p.answers[i].Code()
 	})
 	return v.TTL(ttl)
 }
 
-// ask sends a request and reads what comes back. No answer, or one that makes
-// no sense, is Next, or a denial where the operator wants one (spec 0.4).
-func (q *query) ask(s *subject, read func(*query, *subject, *wicket.HTTPResponse) (wicket.Verdict, error)) wicket.Verdict {
+// reading makes a verdict of an answer.
+type reading func(q *query, ctx *wicket.Context, client string, res *wicket.HTTPResponse) (wicket.Verdict, error)
+
+// ask sends a request; the verdict is made of what comes back, and then makes
+// another one of it, unless it is nil.
+func (q *query) ask(s *subject, read reading, then func(wicket.Verdict) wicket.Verdict) wicket.Verdict {
 	r, err := q.request(s)
 	if err != nil { // the client's doing (AHTTP-02, AHTTP-03)
 		wicket.Warn("upstream " + strconv.Quote(q.upstream) + " is not asked about client " + preset.Quote(s.clientID()) + ": " + err.Error())
-		return wicket.Next().TTL(-1)
+		v := wicket.Next().TTL(-1)
+		if then != nil {
+			return then(v)
+		}
+		return v
 	}
-	res, err := s.ctx.HTTP(r)
+	ctx, client := s.ctx, strings.Clone(s.clientID()) // what is kept while the client waits
+	return ctx.HTTPThen(&r, func(res *wicket.HTTPResponse, err error) wicket.Verdict {
+		v := q.outcome(ctx, client, read, res, err)
+		if then != nil {
+			return then(v)
+		}
+		return v
+	})
+}
+
+// outcome is the verdict. No answer, or one that makes no sense, is Next, or a
+// denial where the operator wants one (spec 0.4).
+func (q *query) outcome(ctx *wicket.Context, client string, read reading, res *wicket.HTTPResponse, err error) wicket.Verdict {
 	if err == nil {
 		var v wicket.Verdict
-		if v, err = read(q, s, res); err == nil {
+		if v, err = read(q, ctx, client, res); err == nil {
 			return v
 		}
 	}
-	wicket.Warn("upstream " + strconv.Quote(q.upstream) + " has no answer about client " + preset.Quote(s.clientID()) + ": " + err.Error())
+	wicket.Warn("upstream " + strconv.Quote(q.upstream) + " has no answer about client " + preset.Quote(client) + ": " + err.Error())
 	if q.deny {
 		return wicket.Deny().Reason(wicket.ServerUnavailable).TTL(-1)
 	}

@@ -18,6 +18,12 @@ type query struct {
 	timeout  uint32 // milliseconds; 0 for as long as there is time
 	old      bool   // answers are those of EMQX 4
 	deny     bool   // when there is no answer that can be used
+
+	// Of the above, for request.
+	secret   bool              // the password is part of the request
+	constant []wicket.Property // headers, if they are the same each time
+	size     int               // that path and body have as a rule
+	scratch  []byte
 }
 
 type header struct {
@@ -35,31 +41,62 @@ func (q *query) uses(name string) bool {
 	return q.path.uses(name) || q.body.uses(name)
 }
 
+// ready makes what is needed to fill the query in.
+func (q *query) ready() {
+	q.secret = q.uses("password")
+	q.constant = make([]wicket.Property, 0, len(q.headers))
+	for i := range q.headers {
+		h := &q.headers[i]
+		if text, ok := h.value.constant(); ok && q.constant != nil {
+			q.constant = append(q.constant, wicket.Property{Key: h.name, Value: text})
+		} else {
+			q.constant = nil
+		}
+	}
+	q.size = max(q.path.size(), q.body.size())
+}
+
 // request fills the query in for a client. The error says why the request
 // must not be sent.
 func (q *query) request(s *subject) (wicket.HTTPRequest, error) {
 	r := wicket.HTTPRequest{Upstream: q.upstream, Method: q.method, Timeout: q.timeout}
-	path, err := q.path.appendTo(nil, s)
-	if err == nil {
+	if cap(q.scratch) > 4<<10 {
+		q.scratch = nil
+	}
+	path, err := q.path.appendTo(q.scratch[:0], s)
+	if q.scratch = path; err == nil {
 		err = checkPath(path)
 	}
 	if err != nil {
 		return r, err
 	}
 	r.Path = string(path)
-	r.Headers = make([]wicket.Property, len(q.headers))
+	clear(path) // a password may be in it
+	if r.Headers, err = q.header(s); err != nil {
+		return r, err
+	}
+	if len(q.body) > 0 {
+		r.Body, err = q.body.appendTo(make([]byte, 0, q.size), s)
+	}
+	return r, err
+}
+
+func (q *query) header(s *subject) ([]wicket.Property, error) {
+	if q.constant != nil {
+		return q.constant, nil
+	}
+	list := make([]wicket.Property, len(q.headers))
 	for i := range q.headers {
 		v, err := q.headers[i].value.appendTo(nil, s)
 		if err == nil {
 			err = checkHeader(v)
 		}
 		if err != nil {
-			return r, err
+			return nil, err
 		}
-		r.Headers[i] = wicket.Property{Key: q.headers[i].name, Value: string(v)}
+		list[i] = wicket.Property{Key: q.headers[i].name, Value: string(v)}
 	}
-	r.Body, err = q.body.appendTo(nil, s)
-	return r, err
+	return list, nil
 }
 
 // mediaForm and mediaJSON are the kinds of bodies that are sent and understood.
@@ -103,6 +140,7 @@ func (q *query) read(o *config.Object, r *reader) {
 		q.body = params
 	}
 	q.timeout = duration(o, "request_timeout")
+	q.ready()
 }
 
 func (q *query) readMethod(o *config.Object) (post bool) {

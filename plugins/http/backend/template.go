@@ -72,6 +72,27 @@ func (t template) uses(name string) bool {
 	return false
 }
 
+// constant returns the text of a template without fields.
+func (t template) constant() (text string, ok bool) {
+	switch {
+	case len(t) == 0:
+		return "", true
+	case len(t) == 1 && t[0].field == nil:
+		return t[0].text, true
+	}
+	return "", false
+}
+
+// size is roughly how long the text will be.
+func (t template) size() (n int) {
+	for i := range t {
+		if n += 24; t[i].field == nil {
+			n += len(t[i].text)
+		}
+	}
+	return n
+}
+
 // literal appends text that stands in the template itself.
 func (t template) literal(text string) template {
 	switch n := len(t); {
@@ -105,16 +126,19 @@ func blank(c byte) bool { return c == ' ' || c == '\t' }
 // checkPath refuses dot segments: no encoding keeps a server from taking them
 // for steps (RFC 3986 section 5.2.4).
 func checkPath(path []byte) error {
-	text := string(path)
-	if i := strings.IndexByte(text, '?'); i >= 0 {
-		text = text[:i]
-	}
-	for segment := range strings.SplitSeq(text, "/") {
-		if segment == "." || segment == ".." {
+	start := 0
+	for i := 0; ; i++ {
+		if i < len(path) && path[i] != '/' && path[i] != '?' {
+			continue
+		}
+		if segment := path[start:i]; len(segment) == 1 && segment[0] == '.' || len(segment) == 2 && segment[0] == '.' && segment[1] == '.' {
 			return errSteps
 		}
+		if i == len(path) || path[i] == '?' {
+			return nil
+		}
+		start = i + 1
 	}
-	return nil
 }
 
 // reader turns the operator's text into templates, and collects what is odd

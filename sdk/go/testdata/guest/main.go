@@ -117,6 +117,8 @@ func authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
 			return wicket.Fail(err)
 		}
 		return wicket.Allow().Attribute("status", strconv.Itoa(int(r.Status))).Attribute("body", string(r.Body)).Attribute("type", r.Header("content-type"))
+	case "then":
+		return then(ctx, c)
 	case "talk":
 		return talk(ctx, c)
 	case "latepanic":
@@ -124,6 +126,27 @@ func authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
 		panic("late")
 	}
 	return wicket.Deny().Reason(wicket.Banned).Text("who is " + c.Username)
+}
+
+// then asks twice, the second time with what the first has brought.
+func then(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
+	return ctx.HTTPThen(&wicket.HTTPRequest{Upstream: "auth", Path: "/1"}, func(res *wicket.HTTPResponse, err error) wicket.Verdict {
+		switch {
+		case err != nil:
+			return wicket.Fail(err)
+		case res.Status == 500:
+			panic("late")
+		case res.Status == 204:
+			return wicket.Allow()
+		}
+		body := string(res.Body)
+		return ctx.HTTPThen(&wicket.HTTPRequest{Upstream: "auth", Path: "/2?" + body}, func(res *wicket.HTTPResponse, err error) wicket.Verdict {
+			if err != nil {
+				return wicket.Fail(err)
+			}
+			return wicket.Allow().Attribute("both", body+string(res.Body)).Attribute("client", c.ClientID)
+		})
+	})
 }
 
 func verify(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
