@@ -7,8 +7,9 @@ import (
 	wicket "github.com/wicketmq/wicket/sdk/go"
 )
 
-// How often the keys of an issuer are asked for at most, in milliseconds: when a
-// token names a key that is not there, and while there are none at all.
+// How often the keys of an issuer are asked for at most, in milliseconds: while it
+// is down or tokens name keys that are not there, unless refresh_interval is less;
+// and while there are no keys at all.
 const (
 	renewGap = 10_000
 	retryGap = 1_000
@@ -57,6 +58,9 @@ func (k *keySet) begin() {
 	})
 }
 
+// gap is the time between two requests at least.
+func (k *keySet) gap() int64 { return min(renewGap, k.interval) }
+
 func (k *keySet) instead() string {
 	if k.have {
 		return "; the last ones stay"
@@ -98,10 +102,10 @@ func (k *keySet) ready(ctx *wicket.Context) error {
 	switch age := now - k.current; {
 	case !k.have && now-k.asked < retryGap && k.busy == nil:
 		return errNoKeys
-	case !k.have || age > 2*k.interval && now-k.asked >= renewGap:
+	case !k.have || age > 2*k.interval && now-k.asked >= k.gap():
 		k.begin()
 		k.wait()
-	case age > k.interval && now-k.asked >= renewGap:
+	case age > k.interval && now-k.asked >= k.gap():
 		k.begin()
 	}
 	if !k.have {
@@ -112,13 +116,13 @@ func (k *keySet) ready(ctx *wicket.Context) error {
 
 // renewed asks for the keys again because a token names one that is not there, and
 // reports whether they are newer than they were. Clients cannot make it ask more
-// than once in renewGap, and none waits for longer than a request takes.
+// than once in that gap, and none waits for longer than a request takes.
 func (k *keySet) renewed(ctx *wicket.Context) bool {
 	if k == nil {
 		return false
 	}
 	before := k.current
-	if k.busy == nil && ctx.Now()-k.asked < renewGap {
+	if k.busy == nil && ctx.Now()-k.asked < k.gap() {
 		return false
 	}
 	k.begin()
