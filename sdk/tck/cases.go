@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,13 +45,21 @@ const Hash = "$7$101$c2FsdA==$aGFzaA=="
 var Load = wire.Load{Plugin: "tck", Features: 3, ABIMinor: 2, Upstreams: []string{"auth"}}
 
 // Run puts every case and every check to a module: the guest of the kit, built
-// with the SDK under test.
-func Run(t *testing.T, module []byte) {
+// with the SDK under test. Checks of the features that the SDK lacks are skipped.
+func Run(t *testing.T, module []byte, lacks ...string) {
+	for _, f := range lacks {
+		if !slices.Contains(Features, f) {
+			t.Fatalf("there is no feature %q; there are %s", f, strings.Join(Features, ", "))
+		}
+	}
 	for _, c := range Cases() {
 		t.Run(c.ID, func(t *testing.T) { c.run(t, module) })
 	}
 	for _, c := range Checks {
 		t.Run(c.ID, func(t *testing.T) {
+			if slices.Contains(lacks, c.Feature) {
+				t.Skipf("the SDK lacks %s", c.Feature)
+			}
 			g := harness.Open(t, module)
 			if code := g.Load(&Load); code != 0 {
 				t.Fatalf("wicket_load = %d, logs %q", code, g.Logs)

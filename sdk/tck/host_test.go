@@ -23,12 +23,14 @@ func (b backend) Send(_ context.Context, _ upstream.Request, done func(upstream.
 	go done(upstream.Response{Status: 200, Body: []byte(b)}, nil)
 }
 
+var grants = []string{wasm.GrantPassword, wasm.GrantHTTP, wasm.GrantKV, wasm.GrantMetrics, wasm.GrantTimers, wasm.GrantDisconnect}
+
 // hosted is a guest of the kit on the broker's own host.
 func hosted(tb testing.TB, h *wasm.Host, language string, limits wasm.Limits) *wasm.Plugin {
 	tb.Helper()
 	p, err := h.Open(context.Background(), wasm.Options{
 		Name: "tck-" + language, Module: guests.Kit(tb, language), Workers: 1, Limits: limits,
-		Grants: []string{wasm.GrantPassword, wasm.GrantHTTP}, Upstreams: map[string]wasm.Sender{"auth": backend(`{"result":"allow"}`)},
+		Grants: grants, Upstreams: map[string]wasm.Sender{"auth": backend(`{"result":"allow"}`)},
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -111,6 +113,13 @@ func TestHost(t *testing.T) {
 					t.Errorf("%s: %+v, want %v", user, v, want)
 				}
 			}
+			if len(guests.Lacks[language]) == 0 {
+				for _, user := range []string{"kv", "metrics", "timer", "every", "timer-ask", "kick"} {
+					if v := ask(t, p, user); v.Decision != auth.Allow {
+						t.Errorf("%s: %+v", user, v)
+					}
+				}
+			}
 			if s := p.Stats(); len(s.Faults) > 0 {
 				t.Fatalf("faults %v", s.Faults)
 			}
@@ -165,7 +174,7 @@ func TestHostile(t *testing.T) {
 				t.Fatal(err)
 			}
 			slice := 20 * time.Millisecond
-			p, err := h.Open(context.Background(), wasm.Options{Name: name, Module: module, Workers: 1, Grants: []string{wasm.GrantPassword, wasm.GrantHTTP},
+			p, err := h.Open(context.Background(), wasm.Options{Name: name, Module: module, Workers: 1, Grants: grants,
 				Limits: wasm.Limits{LoadSlice: slice, AuthenticateSlice: slice, AuthorizeSlice: slice, Wall: 100 * time.Millisecond}})
 			if err == nil {
 				p.Authenticate(&auth.Request{ClientID: "loop"}, func(auth.Verdict) {})

@@ -9,8 +9,8 @@ import (
 )
 
 // Text returns what the guest of the kit says of a message that it has read, as
-// guests/README.md describes: a *wire.Load, *wire.Authenticate, *wire.Authorize
-// or *wire.HTTPResponse.
+// guests/README.md describes: a *wire.Load, *wire.Authenticate, *wire.Authorize,
+// *wire.Event or *wire.HTTPResponse.
 func Text(message any) string {
 	var t text
 	switch m := message.(type) {
@@ -20,6 +20,8 @@ func Text(message any) string {
 		t.authenticate(m)
 	case *wire.Authorize:
 		t.authorize(m)
+	case *wire.Event:
+		t.event(m)
 	case *wire.HTTPResponse:
 		t.number(1, uint64(m.Status))
 		t.properties(2, m.Headers)
@@ -165,14 +167,34 @@ func (t *text) authorize(m *wire.Authorize) {
 	t.string(2, m.Username)
 	t.properties(3, m.Attributes)
 	t.number(4, uint64(m.Action))
-	for _, topic := range m.Topics {
-		t.message(5, func(t *text) {
+	t.topics(5, m.Topics)
+	t.string(6, m.Listener)
+	t.string(7, m.Peer)
+}
+
+func (t *text) topics(num int, list []wire.Topic) {
+	for _, topic := range list {
+		t.message(num, func(t *text) {
 			t.string(1, topic.Topic)
 			t.number(2, uint64(topic.QoS))
 			t.bool(3, topic.Retain)
 			t.string(4, topic.Share)
 		})
 	}
-	t.string(6, m.Listener)
-	t.string(7, m.Peer)
+}
+
+func (t *text) event(m *wire.Event) {
+	t.number(1, uint64(m.Kind))
+	t.number(2, m.TimeMS)
+	t.string(3, m.ClientID)
+	t.string(4, m.Username)
+	t.string(5, m.Listener)
+	t.string(6, m.Peer)
+	t.number(7, uint64(m.Reason))
+	t.string(8, m.ReasonText)
+	t.topics(9, m.Topics)
+	t.number(10, m.Dropped)
+	t.string(11, m.Decider)
+	t.properties(12, m.Attributes)
+	t.number(13, uint64(m.Action))
 }

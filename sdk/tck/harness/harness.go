@@ -74,9 +74,10 @@ type Guest struct {
 	Answers  map[int64]Answer
 	Calls    []Call
 	Requests []Request
-	Late     bool                // resolve finds every request answered
-	Hears    uint32              // questions it wants to be asked
-	Refuse   int64               // when negative, what password_verify and http_send return
+	Late     bool   // resolve finds every request answered
+	Hears    uint32 // questions it wants to be asked
+	Refuse   int64  // when negative, what host calls, metric_define, timer_set and client_disconnect return
+	Keeps
 	Fields   map[[2]int32]string // cert_field by field and index
 	tb       testing.TB
 	ctx      context.Context
@@ -123,6 +124,7 @@ func of(ctx context.Context) *Guest { return ctx.Value(guestKey{}).(*Guest) }
 func Open(tb testing.TB, module []byte) *Guest {
 	tb.Helper()
 	g := &Guest{tb: tb, Answers: map[int64]Answer{}, Fields: map[[2]int32]string{}, fn: map[string]api.Function{}}
+	g.Keeps = Keeps{Store: map[string]string{}, Lives: map[string]int64{}}
 	g.ctx = context.WithValue(context.Background(), guestKey{}, g)
 	rt, err := broker()
 	if err != nil {
@@ -141,7 +143,7 @@ func Open(tb testing.TB, module []byte) *Guest {
 	tb.Cleanup(func() { mod.Close(g.ctx) })
 	g.mod = mod
 	for _, name := range []string{"wicket_abi_v1", "wicket_buffer", "wicket_load", "wicket_authenticate",
-		"wicket_authorize", "wicket_auth_continue", "wicket_client_hello", "wicket_completed", "wicket_unload"} {
+		"wicket_authorize", "wicket_auth_continue", "wicket_client_hello", "wicket_completed", "wicket_unload", "wicket_timer", "wicket_event"} {
 		g.fn[name] = mod.ExportedFunction(name)
 	}
 	if minor := int32(g.call("wicket_abi_v1")); minor < 0 || minor > abiMinor {
@@ -212,6 +214,7 @@ func imports(ctx context.Context, rt wazero.Runtime) error {
 		g.Requests = append(g.Requests, r)
 		return r.ID
 	})
+	keepImports(export)
 	_, err := b.Instantiate(ctx)
 	return err
 }

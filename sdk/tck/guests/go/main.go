@@ -34,6 +34,7 @@ func init() {
 	})
 	wicket.OnAuthenticate(authenticate)
 	wicket.OnAuthorize(authorize)
+	wicket.OnEvent(func(_ *wicket.Context, e *wicket.Event) { wicket.Info(eventText(e)) })
 	wicket.OnUnload(func() { wicket.Info("bye") })
 }
 
@@ -67,6 +68,9 @@ func authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
 		return host(ctx)
 	case "trap", "loop", "recurse", "grow":
 		return misbehave(c.Username)
+	}
+	if v, done := keep(c); done {
+		return v
 	}
 	return call(ctx, c)
 }

@@ -130,14 +130,7 @@ func accessText(a *wicket.Access) string {
 	t.string(2, a.Username)
 	t.properties(3, a.Attributes)
 	t.number(4, uint64(a.Action))
-	for _, topic := range a.Topics {
-		var v text
-		v.string(1, topic.Topic)
-		v.number(2, uint64(topic.QoS))
-		v.bool(3, topic.Retain)
-		v.string(4, topic.Share)
-		t.part(5, v)
-	}
+	t.topics(5, a.Topics)
 	t.string(6, a.Listener)
 	t.string(7, a.Peer)
 	return string(t)
@@ -157,5 +150,34 @@ func loadText(l *wicket.LoadInfo) string {
 	t.number(4, l.Features)
 	t.number(5, uint64(l.ABIMinor))
 	t.strings(6, l.Upstreams)
+	return string(t)
+}
+
+func (t *text) topics(num int, list []wicket.Topic) {
+	for _, topic := range list {
+		var v text
+		v.string(1, topic.Topic)
+		v.number(2, uint64(topic.QoS))
+		v.bool(3, topic.Retain)
+		v.string(4, topic.Share)
+		t.part(num, v)
+	}
+}
+
+func eventText(e *wicket.Event) string {
+	var t text
+	t.number(1, uint64(e.Kind))
+	t.number(2, e.TimeMS)
+	t.string(3, e.ClientID)
+	t.string(4, e.Username)
+	t.string(5, e.Listener)
+	t.string(6, e.Peer)
+	t.number(7, uint64(e.Reason))
+	t.string(8, e.ReasonText)
+	t.topics(9, e.Topics)
+	t.number(10, e.Dropped)
+	t.string(11, e.Decider)
+	t.properties(12, e.Attributes)
+	t.number(13, uint64(e.Action))
 	return string(t)
 }
