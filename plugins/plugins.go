@@ -15,6 +15,7 @@ import (
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o http.wasm ./http
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o jwt.wasm ./jwt
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o password.wasm ./password
+//go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o scram.wasm ./scram
 
 //go:embed acl.wasm
 var acl []byte
@@ -31,6 +32,9 @@ var jwt []byte
 //go:embed password.wasm
 var password []byte
 
+//go:embed scram.wasm
+var scram []byte
+
 // builtin is a first-party plugin.
 type builtin struct {
 	module []byte
@@ -43,6 +47,7 @@ var builtins = map[string]builtin{
 	"http":     {http, []string{"http"}},
 	"jwt":      {jwt, []string{"http", "jwt"}},
 	"password": {password, []string{"password"}},
+	"scram":    {scram, []string{"http"}},
 }
 
 // Names are the plugins that Builtin knows.
