@@ -63,6 +63,10 @@ const (
 // all caches.
 const accessBytes = 24
 
+// valueBytes is what each value costs that a branch or a call takes along: it
+// may have to be moved in memory.
+const valueBytes = 4
+
 // Rewrite returns a copy of a module that pays for what it does. The result is
 // valid if the original is; whether it is, is for the engine to say, but what
 // an original may contain is decoded here strictly and by the same rules.

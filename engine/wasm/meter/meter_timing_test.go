@@ -1,8 +1,10 @@
 package meter
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"testing"
 	"time"
 )
@@ -32,12 +34,21 @@ func BenchmarkInterval(b *testing.B) {
 	for range 400 {
 		roots = append(roots, 0x9f) // f64.sqrt
 	}
-	roots = append(roots, opMisc, 2, 0x21, 0, opBr, 0, opEnd) // i32.trunc_sat_f64_s, local.set 0
-	whole := []byte{0x80, 0x80, 0x80, 0x20}                   // size as a constant
+	roots = append(roots, opMisc, 2, 0x21, 0, opBr, 0, opEnd)           // i32.trunc_sat_f64_s, local.set 0
+	whole := []byte{0x80, 0x80, 0x80, 0x20}                             // size as a constant
+	tiny := []byte{opLoop, emptyBlock, opI32Const, 0, 0x43, 1, 0, 0, 0} // f32.const of the smallest number there is
+	for range 400 {
+		tiny = append(tiny, 0xbb, 0xb6) // f64.promote_f32, f32.demote_f64
+	}
+	tiny = append(tiny, 0x38, 2, 0, opBr, 0, opEnd) // f32.store
+	divide := append([]byte{opLoop, emptyBlock, opI32Const, 0}, bytes.Repeat([]byte{0x42, 0x7f}, 401)...)
+	divide = cat(divide, bytes.Repeat([]byte{0x80}, 400), []byte{0x37, 3, 0, opBr, 0, opEnd}) // i64.div_u, i64.store
 	for name, code := range map[string][]byte{
 		"tight":  {opLoop, emptyBlock, opBr, 0, opEnd},
 		"roots":  roots,
 		"chase":  chase,
+		"tiny":   tiny,
+		"divide": divide,
 		"fill":   cat([]byte{opLoop, emptyBlock, opI32Const, 0, opI32Const, 1, opI32Const}, whole, []byte{opMisc, 11, 0, opBr, 0, opEnd}),
 		"copy":   cat([]byte{opLoop, emptyBlock, opI32Const, 0, opI32Const, 0, opI32Const}, whole, []byte{opMisc, 10, 0, 0, opBr, 0, opEnd}),
 		"import": {opLoop, emptyBlock, opCall, 0, opBr, 0, opEnd},
@@ -62,7 +73,9 @@ func BenchmarkInterval(b *testing.B) {
 				binary.LittleEndian.PutUint32(mem[i*64:], next*64)
 			}
 			b.ResetTimer()
-			_, _ = m.ExportedFunction("f").Call(context.Background())
+			if _, err := m.ExportedFunction("f").Call(context.Background()); !errors.Is(err, errStopped) {
+				b.Error(err)
+			}
 			var longest time.Duration
 			for i := range times[1:] {
 				longest = max(longest, times[i+1].Sub(times[i]))

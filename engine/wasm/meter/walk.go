@@ -97,6 +97,12 @@ func (w *walker) slow(units int) {
 	w.regions[len(w.regions)-1].extra += units
 }
 
+// pass notes that values go along with one of n branches that are written here.
+func (w *walker) pass(n, values int64) {
+	w.values += n * values
+	w.regions[len(w.regions)-1].bytes += int(values) * valueBytes
+}
+
 // access adds what a load or store costs besides its bytes.
 func (w *walker) access() { w.regions[len(w.regions)-1].bytes += accessBytes }
 
@@ -150,11 +156,13 @@ func (w *walker) control(op byte, at int, r *reader) {
 		w.push(w.frames[last].results)
 		w.frames = w.frames[:last]
 	case opBr, opBrIf:
-		w.branch(1, w.label(r.u32()))
+		w.branches++
+		w.pass(1, w.label(r.u32()))
 	case opBrTable:
 		n := int64(1)
 		r.vector(func() { r.u32(); n++ })
-		w.branch(n, w.label(r.u32()))
+		w.branches += n
+		w.pass(n, w.label(r.u32()))
 	case opCall:
 		w.slow(leafBytes / UnitBytes)
 		w.call(w.m.typeOf(w.reference(r)))
@@ -190,7 +198,7 @@ func (w *walker) call(typ uint32) {
 	}
 	params, results := int64(w.m.params[typ]), int64(w.m.results[typ])
 	w.calls++
-	w.values += params + results
+	w.pass(1, params+results)
 	w.push(results - params)
 }
 
@@ -206,7 +214,8 @@ func (w *walker) label(depth uint32) int64 {
 // enter begins a block.
 func (w *walker) enter(f frame, at int) {
 	f.base = w.height - f.params
-	w.branch(1, f.params+f.results)
+	w.branches++
+	w.pass(1, f.params+f.results)
 	switch f.op {
 	case opIf:
 		w.branches++ // around it, or to its else

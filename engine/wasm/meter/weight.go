@@ -44,12 +44,6 @@ func (w *weight) push(n int64) {
 	w.highest = max(w.highest, w.height)
 }
 
-// branch counts n branches that pass on values.
-func (w *weight) branch(n, values int64) {
-	w.branches += n
-	w.values += n * values
-}
-
 // weigh refuses a function that costs the compiler too much.
 func (w *weight) weigh(r *reader, bytes, locals int64) {
 	alive := locals + w.highest

@@ -2,6 +2,7 @@ package meter
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -150,5 +151,41 @@ func TestHeight(t *testing.T) {
 	}
 	if live < 100 {
 		t.Errorf("only %d functions", live)
+	}
+}
+
+// TestValuesCost: a turn of a loop that passes a thousand values on costs more
+// than its few bytes.
+func TestValuesCost(t *testing.T) {
+	const k = 1000
+	count := []byte{opI32Const, 0, opI32Const, 0, 0x28, 0, 0, opI32Const, 1, 0x6a, 0x36, 0, 0} // at address 0
+	turn := cat([]byte{opLoop, 1}, count, []byte{opI32Const, 7, opBr, 0, opEnd})
+	pay := []byte{opI32Const, 0, opIf, emptyBlock, opEnd} // the function does, so that the loop does for itself
+	binary := of(k, 0, pay, times(k, opI32Const, 1), turn, times(k, 0x1a))
+	m, err := split(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.sections[sectionExport] = cat([]byte{2, 1, 'f', kindFunction, 0, 6}, []byte("memory"), []byte{kindMemory, 0})
+	bodies := map[byte][]byte{}
+	for id, body := range m.sections {
+		bodies[byte(id)] = body
+	}
+	asked := 0
+	guest, _, err := instance(t, rewrite(t, assemble(bodies)), func() int32 {
+		if asked++; asked > 2 { // the first is for an empty fuel
+			return -1
+		}
+		return Full
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := guest.ExportedFunction("f").Call(t.Context(), 0); !errors.Is(err, errStopped) {
+		t.Fatal(err)
+	}
+	turns, _ := guest.Memory().ReadUint32Le(0)
+	if most := uint32(2 * Full * UnitBytes / (k * valueBytes)); turns == 0 || turns > most {
+		t.Errorf("%d turns for two fillings, want at most %d", turns, most)
 	}
 }
