@@ -62,11 +62,12 @@ const (
 	GrantMetrics    Grant = "metrics"    // show metrics
 	GrantTimers     Grant = "timers"     // be called by timers
 	GrantDisconnect Grant = "disconnect" // disconnect clients
+	GrantJWT        Grant = "jwt"        // have tokens verified
 )
 
 func (Grant) values() []string {
 	return []string{
-		string(GrantPassword), string(GrantHTTP), string(GrantKV), string(GrantMetrics), string(GrantTimers), string(GrantDisconnect),
+		string(GrantPassword), string(GrantHTTP), string(GrantKV), string(GrantMetrics), string(GrantTimers), string(GrantDisconnect), string(GrantJWT),
 	}
 }
 
