@@ -90,6 +90,10 @@ func (c *conn) greeted(q *auth.ClientHello, a auth.Greeting) {
 		c.turnAwayHello(q, a)
 		return
 	}
+	if !q.Deadline.IsZero() && !time.Now().Before(q.Deadline) {
+		c.refuse(context.DeadlineExceeded) // too late to begin
+		return
+	}
 	c.stage = handshaking
 	c.Resume()
 }

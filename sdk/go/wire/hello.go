@@ -35,20 +35,29 @@ func (m *ClientHello) Decode(b []byte) error {
 		case 5:
 			m.ALPN = append(m.ALPN, r.string())
 		case 6:
-			m.Versions = append(m.Versions, r.u32())
+			m.Versions = r.number(m.Versions)
 		case 7:
-			m.Suites = append(m.Suites, r.u32())
+			m.Suites = r.number(m.Suites)
 		case 8:
-			m.Extensions = append(m.Extensions, r.u32())
+			m.Extensions = r.number(m.Extensions)
 		case 9:
-			m.Groups = append(m.Groups, r.u32())
+			m.Groups = r.number(m.Groups)
 		case 10:
-			m.SignatureSchemes = append(m.SignatureSchemes, r.u32())
+			m.SignatureSchemes = r.number(m.SignatureSchemes)
 		case 11:
 			m.JA4 = r.string()
 		}
 	}
 	return r.err()
+}
+
+// number appends an element to a list, which begins with room for what most
+// hellos have: to grow is dear in WebAssembly.
+func (r *reader) number(list []uint32) []uint32 {
+	if list == nil {
+		list = make([]uint32, 0, 32)
+	}
+	return append(list, r.u32())
 }
 
 // Append writes the message to dst.
