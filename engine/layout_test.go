@@ -36,6 +36,7 @@ var order = []string{
 	"engine/session",
 	"engine/wasm",
 	"engine/wasm/meter",
+	"engine/wasm/format",
 	"engine/ban",
 	"engine/auth",
 	"engine/password",

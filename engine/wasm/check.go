@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/tetratelabs/wazero/api"
+
+	"github.com/wicketmq/wicket/engine/wasm/format"
 )
 
 // Caps on a module that no operator needs to change. Compilers stay far below
@@ -66,7 +68,7 @@ func (m *module) checkExports() (errs []error) {
 		errs = append(errs, fmt.Errorf("the module does not export %s, so it is not a Wicket plugin of ABI v%d; it exports %s",
 			exportABI, abiMajor, m.exportList()))
 	}
-	if e, ok := m.exports[exportMemory]; !ok || e.kind != kindMemory {
+	if e, ok := m.exports[exportMemory]; !ok || e.kind != format.KindMemory {
 		errs = append(errs, errors.New("the module does not export its memory as \"memory\""))
 	}
 	for _, name := range sortedKeys(exports) {
@@ -76,7 +78,7 @@ func (m *module) checkExports() (errs []error) {
 		case !ok && want.required && name != exportABI:
 			errs = append(errs, fmt.Errorf("the module does not export %s%s", name, want.signature))
 		case !ok:
-		case have.kind != kindFunction:
+		case have.kind != format.KindFunction:
 			errs = append(errs, fmt.Errorf("the module exports %s, but not as a function", name))
 		case m.signature(have.index) != want.signature:
 			errs = append(errs, fmt.Errorf("the module exports %s as %s; ABI v%d wants %s",
@@ -108,7 +110,7 @@ func (m *module) exportList() string {
 }
 
 func (m *module) checkImport(e *importEntry, plugin string, granted uint64, wasi map[string]string) error {
-	if e.kind != kindFunction {
+	if e.kind != format.KindFunction {
 		return fmt.Errorf("the module imports the %s %q.%q; only functions can be imported", kindNames[e.kind], e.module, e.name)
 	}
 	var want, grant string

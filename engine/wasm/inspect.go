@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/wicketmq/wicket/engine/wasm/format"
 )
 
 // Info is what can be told of a module without a configuration for it.
@@ -83,7 +85,7 @@ func (m *module) describe(info *Info) {
 	for i := range m.imports {
 		e := &m.imports[i]
 		f := Function{Module: e.module, Name: e.name, Signature: m.typeText(e.typ)}
-		if e.kind != kindFunction {
+		if e.kind != format.KindFunction {
 			f.Signature = kindNames[min(int(e.kind), len(kindNames)-1)]
 		}
 		if e.module == moduleWicket {
@@ -96,7 +98,7 @@ func (m *module) describe(info *Info) {
 	}
 	slices.Sort(info.Grants)
 	for _, name := range m.order {
-		if e := m.exports[name]; e.kind == kindFunction {
+		if e := m.exports[name]; e.kind == format.KindFunction {
 			info.Exports = append(info.Exports, Function{Name: name, Signature: m.signature(e.index)})
 		}
 	}
@@ -157,18 +159,18 @@ func problems(err error) (list []string) {
 // producers reads the custom section of that name: what toolchains say of
 // themselves. Whatever is wrong with it is left out.
 func producers(binary []byte) (list []string) {
-	s := scanner{b: binary[8:]}
-	for len(s.b) > 0 && s.err == nil {
-		id := s.byte()
-		body := scanner{b: s.take(s.u32())}
-		if s.err != nil || id != sectionCustom || body.name() != "producers" {
+	s := newScanner(binary[8:])
+	for len(s.B) > 0 && s.Err == nil {
+		id := s.Byte()
+		body := newScanner(s.Take(s.U32()))
+		if s.Err != nil || id != format.SectionCustom || body.name() != "producers" {
 			continue
 		}
 		body.vector("fields", 16, func() {
 			field := body.name()
 			body.vector("values", 64, func() {
 				text := strings.TrimSpace(body.name() + " " + body.name())
-				if body.err == nil {
+				if body.Err == nil {
 					list = append(list, field+": "+text)
 				}
 			})

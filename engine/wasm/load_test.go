@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/wasm/format"
 )
 
 // builder assembles modules that no compiler would emit.
@@ -52,35 +53,35 @@ func uv(n uint64) []byte { return binary.AppendUvarint(nil, n) }
 // wicket_abi_v1, wicket_buffer, wicket_load and () -> ().
 func pluginModule() *builder {
 	b := &builder{}
-	b.add(sectionType,
+	b.add(format.SectionType,
 		[]byte{0x60, 0, 1, 0x7f},
 		[]byte{0x60, 1, 0x7f, 1, 0x7f},
 		[]byte{0x60, 2, 0x7f, 0x7f, 1, 0x7f},
 		[]byte{0x60, 0, 0})
-	b.add(sectionFunction, uv(0), uv(1), uv(2))
-	b.add(sectionMemory, []byte{0, 1})
-	b.add(sectionExport,
-		cat(text("memory"), []byte{kindMemory, 0}),
-		cat(text(exportABI), []byte{kindFunction, 0}),
-		cat(text(exportBuffer), []byte{kindFunction, 1}),
-		cat(text(exportLoad), []byte{kindFunction, 2}))
+	b.add(format.SectionFunction, uv(0), uv(1), uv(2))
+	b.add(format.SectionMemory, []byte{0, 1})
+	b.add(format.SectionExport,
+		cat(text("memory"), []byte{format.KindMemory, 0}),
+		cat(text(exportABI), []byte{format.KindFunction, 0}),
+		cat(text(exportBuffer), []byte{format.KindFunction, 1}),
+		cat(text(exportLoad), []byte{format.KindFunction, 2}))
 	zero := []byte{4, 0, 0x41, 0, 0x0b}
-	b.add(sectionCode, zero, []byte{5, 0, 0x41, 0x80, 0x08, 0x0b}, zero)
+	b.add(format.SectionCode, zero, []byte{5, 0, 0x41, 0x80, 0x08, 0x0b}, zero)
 	return b
 }
 
 func importFunc(module, name string, typ byte) []byte {
-	return cat(text(module), text(name), []byte{kindFunction, typ})
+	return cat(text(module), text(name), []byte{format.KindFunction, typ})
 }
 
 // imports adds imported functions, which shift the indexes of the exports.
 func (b *builder) imports(items ...[]byte) *builder {
 	n := byte(len(items))
-	return b.add(sectionImport, items...).add(sectionExport,
-		cat(text("memory"), []byte{kindMemory, 0}),
-		cat(text(exportABI), []byte{kindFunction, n}),
-		cat(text(exportBuffer), []byte{kindFunction, n + 1}),
-		cat(text(exportLoad), []byte{kindFunction, n + 2}))
+	return b.add(format.SectionImport, items...).add(format.SectionExport,
+		cat(text("memory"), []byte{format.KindMemory, 0}),
+		cat(text(exportABI), []byte{format.KindFunction, n}),
+		cat(text(exportBuffer), []byte{format.KindFunction, n + 1}),
+		cat(text(exportLoad), []byte{format.KindFunction, n + 2}))
 }
 
 func TestRefused(t *testing.T) {
@@ -103,13 +104,13 @@ func TestRefused(t *testing.T) {
 		{"version", []byte("\x00asm\x02\x00\x00\x00"), []string{"unknown WebAssembly version"}},
 		{"too large", make([]byte, 16<<20+1), []string{"larger than 16777216 bytes"}},
 		{"nothing", (&builder{}).bytes(), []string{"does not export wicket_abi_v1", "exports nothing", "memory", "wicket_buffer(i32) -> i32", "wicket_load"}},
-		{"other ABI", pluginModule().add(sectionExport, cat(text("proxy_abi_version_0_2_1"), []byte{kindFunction, 0})).bytes(),
+		{"other ABI", pluginModule().add(format.SectionExport, cat(text("proxy_abi_version_0_2_1"), []byte{format.KindFunction, 0})).bytes(),
 			[]string{"does not export wicket_abi_v1", "it exports proxy_abi_version_0_2_1"}},
-		{"command", pluginModule().add(sectionExport, cat(text("_start"), []byte{kindFunction, 0})).bytes(),
+		{"command", pluginModule().add(format.SectionExport, cat(text("_start"), []byte{format.KindFunction, 0})).bytes(),
 			[]string{"_start", "-buildmode=c-shared", "reactor"}},
-		{"wrong signature", pluginModule().add(sectionFunction, uv(0), uv(0), uv(2)).bytes(),
+		{"wrong signature", pluginModule().add(format.SectionFunction, uv(0), uv(0), uv(2)).bytes(),
 			[]string{"wicket_buffer as () -> i32", "wants (i32) -> i32"}},
-		{"not a function", pluginModule().add(sectionExport, cat(text("wicket_unload"), []byte{kindMemory, 0})).bytes(),
+		{"not a function", pluginModule().add(format.SectionExport, cat(text("wicket_unload"), []byte{format.KindMemory, 0})).bytes(),
 			[]string{"wicket_unload, but not as a function"}},
 		{"unknown module", pluginModule().imports(importFunc("env", "abort", 3)).bytes(),
 			[]string{`"abort" from the unknown module "env"`, `"wicket"`}},
@@ -121,31 +122,31 @@ func TestRefused(t *testing.T) {
 			[]string{"wicket.features as () -> i32", "expected () -> i64"}},
 		{"WASI signature", pluginModule().imports(importFunc(moduleWASI, "proc_exit", 3)).bytes(),
 			[]string{"proc_exit as () -> ()", "expected (i32) -> ()"}},
-		{"no completion", pluginModule().imports(importFunc("wicket", "features", 0)).add(sectionImport, importFunc("wicket", "password_verify", 0)).bytes(),
+		{"no completion", pluginModule().imports(importFunc("wicket", "features", 0)).add(format.SectionImport, importFunc("wicket", "password_verify", 0)).bytes(),
 			[]string{"does not export wicket_completed(i64, i32, i32, i32) -> ()"}},
-		{"imported memory", pluginModule().add(sectionImport, cat(text("wicket"), text("memory"), []byte{kindMemory, 0, 1})).bytes(),
+		{"imported memory", pluginModule().add(format.SectionImport, cat(text("wicket"), text("memory"), []byte{format.KindMemory, 0, 1})).bytes(),
 			[]string{"imports the memory"}},
-		{"imported table", pluginModule().add(sectionImport, cat(text("env"), text("t"), []byte{kindTable, 0x70, 0, 1})).bytes(),
+		{"imported table", pluginModule().add(format.SectionImport, cat(text("env"), text("t"), []byte{format.KindTable, 0x70, 0, 1})).bytes(),
 			[]string{"imports the table"}},
-		{"huge table", pluginModule().add(sectionTable, cat([]byte{0x70, 0}, uv(1<<27))).bytes(),
+		{"huge table", pluginModule().add(format.SectionTable, cat([]byte{0x70, 0}, uv(1<<27))).bytes(),
 			[]string{"134217728 entries", "65536"}},
-		{"growing table", pluginModule().add(sectionTable, cat([]byte{0x70, 1, 0}, uv(1<<27))).bytes(),
+		{"growing table", pluginModule().add(format.SectionTable, cat([]byte{0x70, 1, 0}, uv(1<<27))).bytes(),
 			[]string{"134217728 entries"}},
-		{"many tables", pluginModule().add(sectionTable, many(4, cat([]byte{0x70, 0}, uv(1<<15)))...).bytes(),
+		{"many tables", pluginModule().add(format.SectionTable, many(4, cat([]byte{0x70, 0}, uv(1<<15)))...).bytes(),
 			[]string{"131072 entries"}},
-		{"too many tables", pluginModule().add(sectionTable, many(17, []byte{0x70, 0, 0})...).bytes(),
+		{"too many tables", pluginModule().add(format.SectionTable, many(17, []byte{0x70, 0, 0})...).bytes(),
 			[]string{"17 tables"}},
-		{"huge memory", pluginModule().add(sectionMemory, cat([]byte{0}, uv(2000))).bytes(),
+		{"huge memory", pluginModule().add(format.SectionMemory, cat([]byte{0}, uv(2000))).bytes(),
 			[]string{"128000 KiB", "plugins.p.memory"}},
-		{"shared memory", pluginModule().add(sectionMemory, []byte{3, 1, 1}).bytes(), []string{"threads"}},
-		{"two memories", pluginModule().add(sectionMemory, []byte{0, 1}, []byte{0, 1}).bytes(), []string{"2 memories"}},
-		{"globals", pluginModule().add(sectionGlobal, many(10_000, []byte{0x7f, 0, 0x41, 0, 0x0b})...).bytes(),
+		{"shared memory", pluginModule().add(format.SectionMemory, []byte{3, 1, 1}).bytes(), []string{"threads"}},
+		{"two memories", pluginModule().add(format.SectionMemory, []byte{0, 1}, []byte{0, 1}).bytes(), []string{"2 memories"}},
+		{"globals", pluginModule().add(format.SectionGlobal, many(10_000, []byte{0x7f, 0, 0x41, 0, 0x0b})...).bytes(),
 			[]string{"10000 globals"}},
-		{"functions", pluginModule().add(sectionFunction, many(100_000, uv(3))...).bytes(), []string{"100000 functions"}},
-		{"data count", append(pluginModule().bytes(), cat([]byte{sectionData}, uv(5), uv(1<<32-1))...), []string{"4294967295 data segments"}},
-		{"elements", append(pluginModule().bytes(), cat([]byte{sectionElement}, uv(2<<20), make([]byte, 2<<20))...), []string{"element segments"}},
-		{"truncated", pluginModule().bytes()[:20], []string{"ends in the middle"}},
-		{"bad code", pluginModule().add(sectionCode, []byte{2, 0, 0x0b}, []byte{2, 0, 0x0b}, []byte{2, 0, 0x0b}).bytes(), []string{"cannot compile"}},
+		{"functions", pluginModule().add(format.SectionFunction, many(100_000, uv(3))...).bytes(), []string{"100000 functions"}},
+		{"data count", append(pluginModule().bytes(), cat([]byte{format.SectionData}, uv(5), uv(1<<32-1))...), []string{"4294967295 data segments"}},
+		{"elements", append(pluginModule().bytes(), cat([]byte{format.SectionElement}, uv(2<<20), make([]byte, 2<<20))...), []string{"element segments"}},
+		{"truncated", pluginModule().bytes()[:20], []string{"ends too early"}},
+		{"bad code", pluginModule().add(format.SectionCode, []byte{2, 0, 0x0b}, []byte{2, 0, 0x0b}, []byte{2, 0, 0x0b}).bytes(), []string{"cannot compile"}},
 		{"table.grow", tableGrow(), []string{"cannot compile", "reference-types"}},
 		{"minor version", guest(t, "abi_minor"), []string{"needs ABI v1.7", "v1.3"}},
 		{"load", guest(t, "refuses_load"), []string{"refused its configuration: users_file: line 3: no colon"}},
@@ -169,9 +170,9 @@ func TestRefused(t *testing.T) {
 
 // tableGrow uses table.grow on a table without a maximum.
 func tableGrow() []byte {
-	b := pluginModule().add(sectionTable, []byte{0x70, 0, 0})
+	b := pluginModule().add(format.SectionTable, []byte{0x70, 0, 0})
 	grow := []byte{9, 0, 0xd0, 0x70, 0x41, 1, 0xfc, 0x0f, 0, 0x0b}
-	return b.add(sectionCode, grow, []byte{5, 0, 0x41, 0x80, 0x08, 0x0b}, []byte{4, 0, 0x41, 0, 0x0b}).bytes()
+	return b.add(format.SectionCode, grow, []byte{5, 0, 0x41, 0x80, 0x08, 0x0b}, []byte{4, 0, 0x41, 0, 0x0b}).bytes()
 }
 
 func TestOptionsRefused(t *testing.T) {
@@ -220,7 +221,7 @@ func TestLoadMessage(t *testing.T) {
 
 // TestMemoryMaximum: a module may declare more memory than it gets.
 func TestMemoryMaximum(t *testing.T) {
-	m := pluginModule().add(sectionMemory, cat([]byte{1, 1}, uv(65536))).bytes()
+	m := pluginModule().add(format.SectionMemory, cat([]byte{1, 1}, uv(65536))).bytes()
 	open(t, newHost(t, HostOptions{}), Options{Module: m, Limits: Limits{MemoryPages: 16}})
 }
 

@@ -2,9 +2,10 @@ package wasm
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/wicketmq/wicket/engine/wasm/format"
 )
 
 // module is what the scanner reads of a binary before it is compiled: enough
@@ -39,33 +40,7 @@ type limits struct {
 	bounded  bool // max is given
 }
 
-// External kinds (WebAssembly 2.0 §5.5.5).
-const (
-	kindFunction = iota
-	kindTable
-	kindMemory
-	kindGlobal
-	kindTag
-)
-
 var kindNames = [...]string{"function", "table", "memory", "global", "tag"}
-
-// Section ids (WebAssembly 2.0 §5.5.2).
-const (
-	sectionCustom = iota
-	sectionType
-	sectionImport
-	sectionFunction
-	sectionTable
-	sectionMemory
-	sectionGlobal
-	sectionExport
-	sectionStart
-	sectionElement
-	sectionCode
-	sectionData
-	sectionDataCount
-)
 
 // Caps of the scanner itself. They are far above what compilers emit and keep
 // the scanner's own memory proportional to the file.
@@ -77,11 +52,6 @@ const (
 	maxScanFunctions = 1 << 17
 	maxScanParams    = 1 << 10
 	maxScanName      = 1 << 10
-)
-
-var (
-	errTruncated = errors.New("ends in the middle of a section")
-	errVarint    = errors.New("has a malformed number")
 )
 
 // scan reads the sections of a binary module. It does not validate code: the
@@ -97,58 +67,58 @@ func scan(binary []byte) (*module, error) {
 		return nil, errors.New("has an unknown WebAssembly version")
 	}
 	m := &module{exports: map[string]exportEntry{}}
-	s := scanner{b: binary[8:]}
-	for len(s.b) > 0 && s.err == nil {
-		id := s.byte()
-		size := s.u32()
-		body := scanner{b: s.take(size)}
-		if s.err != nil {
+	s := newScanner(binary[8:])
+	for len(s.B) > 0 && s.Err == nil {
+		id := s.Byte()
+		size := s.U32()
+		body := newScanner(s.Take(size))
+		if s.Err != nil {
 			break
 		}
-		m.section(id, &body)
-		s.err = body.err
+		m.section(id, body)
+		s.Err = body.Err
 	}
-	if s.err != nil {
-		return nil, s.err
+	if s.Err != nil {
+		return nil, s.Err
 	}
 	return m, nil
 }
 
 func (m *module) section(id byte, s *scanner) {
-	size := len(s.b)
+	size := len(s.B)
 	switch id {
-	case sectionType:
+	case format.SectionType:
 		s.vector("types", maxScanTypes, func() { m.types = append(m.types, s.signature()) })
-	case sectionImport:
+	case format.SectionImport:
 		s.vector("imports", maxScanImports, func() { m.imports = append(m.imports, s.importEntry()) })
-	case sectionFunction:
-		s.vector("functions", maxScanFunctions, func() { m.functions = append(m.functions, s.u32()) })
-	case sectionTable:
+	case format.SectionFunction:
+		s.vector("functions", maxScanFunctions, func() { m.functions = append(m.functions, s.U32()) })
+	case format.SectionTable:
 		s.vector("tables", maxScanTables, func() { m.tables = append(m.tables, s.table()) })
-	case sectionMemory:
+	case format.SectionMemory:
 		s.vector("memories", 1, func() { m.memories = append(m.memories, s.limits()) })
-	case sectionGlobal:
-		m.globals = s.u32()
-	case sectionExport:
+	case format.SectionGlobal:
+		m.globals = s.U32()
+	case format.SectionExport:
 		s.vector("exports", maxScanExports, func() { m.export(s) })
-	case sectionElement:
-		m.elements, m.elementBytes = s.u32(), size
-	case sectionCode:
-		m.codes = s.u32()
-	case sectionData:
-		m.data = s.u32()
+	case format.SectionElement:
+		m.elements, m.elementBytes = s.U32(), size
+	case format.SectionCode:
+		m.codes = s.U32()
+	case format.SectionData:
+		m.data = s.U32()
 	}
 }
 
 func (m *module) export(s *scanner) {
 	name := s.name()
-	kind := s.byte()
-	index := s.u32()
-	if s.err != nil {
+	kind := s.Byte()
+	index := s.U32()
+	if s.Err != nil {
 		return
 	}
 	if _, ok := m.exports[name]; ok {
-		s.fail("exports %q twice", name)
+		s.Failf("exports %q twice", name)
 		return
 	}
 	m.exports[name] = exportEntry{kind, index}
@@ -159,7 +129,7 @@ func (m *module) export(s *scanner) {
 // ones first, or "" when there is none.
 func (m *module) signature(index uint32) string {
 	for i := range m.imports {
-		if m.imports[i].kind != kindFunction {
+		if m.imports[i].kind != format.KindFunction {
 			continue
 		}
 		if index == 0 {
@@ -180,70 +150,19 @@ func (m *module) typeText(index uint32) string {
 	return m.types[index]
 }
 
-// scanner reads from the front of b. After the first error it returns zeros.
-type scanner struct {
-	b   []byte
-	err error
-}
+// scanner is a reader that bounds what it reads.
+type scanner struct{ format.Reader }
 
-func (s *scanner) fail(format string, args ...any) {
-	if s.err == nil {
-		s.err = fmt.Errorf(format, args...)
-	}
-	s.b = nil
-}
-
-func (s *scanner) byte() byte {
-	if s.err != nil || len(s.b) == 0 {
-		if s.err == nil {
-			s.err = errTruncated
-		}
-		return 0
-	}
-	c := s.b[0]
-	s.b = s.b[1:]
-	return c
-}
-
-// u32 reads an unsigned LEB128 number of at most 32 bits.
-func (s *scanner) u32() uint32 {
-	var v uint64
-	for shift := 0; shift < 35; shift += 7 {
-		c := s.byte()
-		v |= uint64(c&0x7f) << shift
-		if c < 0x80 {
-			if v > 1<<32-1 {
-				break
-			}
-			return uint32(v)
-		}
-	}
-	if s.err == nil {
-		s.err = errVarint
-	}
-	return 0
-}
-
-func (s *scanner) take(n uint32) []byte {
-	if s.err == nil && uint64(n) > uint64(len(s.b)) {
-		s.err = errTruncated
-	}
-	if s.err != nil {
-		return nil
-	}
-	t := s.b[:n]
-	s.b = s.b[n:]
-	return t
-}
+func newScanner(b []byte) *scanner { return &scanner{format.Reader{B: b}} }
 
 // vector reads a count and calls item that many times.
 func (s *scanner) vector(what string, limit uint32, item func()) {
-	n := s.u32()
+	n := s.U32()
 	if n > limit {
-		s.fail("has %d %s; the limit is %d", n, what, limit)
+		s.Failf("has %d %s; the limit is %d", n, what, limit)
 	}
 	for range n {
-		if s.err != nil {
+		if s.Err != nil {
 			return
 		}
 		item()
@@ -251,64 +170,64 @@ func (s *scanner) vector(what string, limit uint32, item func()) {
 }
 
 func (s *scanner) name() string {
-	n := s.u32()
+	n := s.U32()
 	if n > maxScanName {
-		s.fail("has a name of %d bytes; the limit is %d", n, maxScanName)
+		s.Failf("has a name of %d bytes; the limit is %d", n, maxScanName)
 	}
-	t := s.take(n)
+	t := s.Take(n)
 	if !utf8.Valid(t) {
-		s.fail("has a name that is not UTF-8")
+		s.Failf("has a name that is not UTF-8")
 		return ""
 	}
 	return string(t)
 }
 
 func (s *scanner) importEntry() importEntry {
-	e := importEntry{module: s.name(), name: s.name(), kind: s.byte()}
+	e := importEntry{module: s.name(), name: s.name(), kind: s.Byte()}
 	switch e.kind {
-	case kindFunction:
-		e.typ = s.u32()
-	case kindTable:
+	case format.KindFunction:
+		e.typ = s.U32()
+	case format.KindTable:
 		s.table()
-	case kindMemory:
+	case format.KindMemory:
 		s.limits()
-	case kindGlobal:
+	case format.KindGlobal:
 		s.valueType()
-		s.byte()
-	case kindTag:
-		s.byte()
-		s.u32()
+		s.Byte()
+	case format.KindTag:
+		s.Byte()
+		s.U32()
 	default:
-		s.fail("imports %q.%q of unknown kind %d", e.module, e.name, e.kind)
+		s.Failf("imports %q.%q of unknown kind %d", e.module, e.name, e.kind)
 	}
 	return e
 }
 
 func (s *scanner) table() limits {
-	switch c := s.byte(); c {
+	switch c := s.Byte(); c {
 	case 0x70, 0x6f: // funcref, externref
 	default:
-		s.fail("has a table of unsupported type 0x%02x", c)
+		s.Failf("has a table of unsupported type 0x%02x", c)
 	}
 	return s.limits()
 }
 
 func (s *scanner) limits() limits {
 	var l limits
-	switch flags := s.byte(); flags {
+	switch flags := s.Byte(); flags {
 	case 0:
-		l.min = s.u32()
+		l.min = s.U32()
 	case 1:
-		l.min, l.max, l.bounded = s.u32(), s.u32(), true
+		l.min, l.max, l.bounded = s.U32(), s.U32(), true
 	default: // shared, 64-bit
-		s.fail("uses limits of unsupported form 0x%02x (threads or 64-bit memory)", flags)
+		s.Failf("uses limits of unsupported form 0x%02x (threads or 64-bit memory)", flags)
 	}
 	return l
 }
 
 func (s *scanner) signature() string {
-	if form := s.byte(); s.err == nil && form != 0x60 {
-		s.fail("has a type of unsupported form 0x%02x", form)
+	if form := s.Byte(); s.Err == nil && form != 0x60 {
+		s.Failf("has a type of unsupported form 0x%02x", form)
 	}
 	var b strings.Builder
 	b.WriteByte('(')
@@ -337,7 +256,7 @@ func (s *scanner) valueTypes(b *strings.Builder) (n int) {
 }
 
 func (s *scanner) valueType() string {
-	switch c := s.byte(); c {
+	switch c := s.Byte(); c {
 	case 0x7f:
 		return "i32"
 	case 0x7e:
@@ -353,7 +272,7 @@ func (s *scanner) valueType() string {
 	case 0x6f:
 		return "externref"
 	default:
-		s.fail("uses unsupported value type 0x%02x", c)
+		s.Failf("uses unsupported value type 0x%02x", c)
 		return "?"
 	}
 }

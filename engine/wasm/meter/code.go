@@ -17,18 +17,18 @@ func (m *module) rewriteCode(r *reader, out []byte, present bool) []byte {
 	w := walker{m: m, pay: m.payment()}
 	out = extend(r, out, present, func(out []byte) []byte {
 		if n++; n > len(m.defined) {
-			r.fail(errCounts)
+			r.Fail(errCounts)
 			return out
 		}
-		body := reader{b: r.take(r.u32())}
-		w.function(&body, m.typeOf(uint32(len(m.imports)+n-1)))
-		if err := body.done(); err != nil {
-			r.failf("function %d: %w", len(m.imports)+n-1, err)
+		body := newReader(r.Take(r.U32()))
+		w.function(body, m.typeOf(uint32(len(m.imports)+n-1)))
+		if err := body.Done(); err != nil {
+			r.Failf("function %d: %w", len(m.imports)+n-1, err)
 		}
 		return appendBody(out, w.out)
 	}, calls...)
-	if r.err == nil && n < len(m.defined) {
-		r.fail(errCounts)
+	if r.Err == nil && n < len(m.defined) {
+		r.Fail(errCounts)
 	}
 	return out
 }
@@ -75,10 +75,10 @@ func (r *reader) immediate(i immediate) {
 	switch i {
 	case none:
 	case number:
-		r.u32()
+		r.U32()
 	case numbers, memory:
-		r.u32()
-		r.u32()
+		r.U32()
+		r.U32()
 	case memoryZero:
 		r.zero()
 	case signed32:
@@ -86,12 +86,12 @@ func (r *reader) immediate(i immediate) {
 	case signed64:
 		r.skipSigned(10)
 	case bytes4:
-		r.take(4)
+		r.Take(4)
 	case bytes8:
-		r.take(8)
+		r.Take(8)
 	case oneType:
-		if r.byte() != 1 {
-			r.failf("has a select of several types")
+		if r.Byte() != 1 {
+			r.Failf("has a select of several types")
 		}
 		r.valueType()
 	case nullType:

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/wicketmq/wicket/engine/wasm/format"
 )
 
 // FuzzRewrite: no input makes it panic; what the engine accepts it accepts
@@ -151,7 +153,7 @@ func program(seed uint64) []byte {
 	const functions = 4
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 1))}
 	code := []byte{functions}
-	exports := []byte{functions + 1, 6, 'm', 'e', 'm', 'o', 'r', 'y', kindMemory, 0}
+	exports := []byte{functions + 1, 6, 'm', 'e', 'm', 'o', 'r', 'y', format.KindMemory, 0}
 	for k := range byte(functions) {
 		g.code, g.loops, g.calls = []byte{1, 3 + maxLoops, typeI32}, 0, int(k)
 		for range 3 {
@@ -160,16 +162,16 @@ func program(seed uint64) []byte {
 		g.value(3)
 		g.emit(opEnd)
 		code = append(appendU32(code, uint32(len(g.code))), g.code...)
-		exports = append(exports, 2, 'f', '0'+k, kindFunction, 1+k)
+		exports = append(exports, 2, 'f', '0'+k, format.KindFunction, 1+k)
 	}
 	return assemble(map[byte][]byte{
-		sectionType:     {2, typeFunction, 1, typeI32, 1, typeI32, typeFunction, 2, typeI32, typeI32, 1, typeI32},
-		sectionImport:   cat([]byte{1, 3}, []byte("env"), []byte{3}, []byte("add"), []byte{kindFunction, 1}),
-		sectionFunction: {functions, 0, 0, 0, 0},
-		sectionMemory:   {1, 0, 1},
-		sectionGlobal:   {1, typeI32, 1, opI32Const, 5, opEnd},
-		sectionExport:   exports,
-		sectionCode:     code,
+		format.SectionType:     {2, typeFunction, 1, typeI32, 1, typeI32, typeFunction, 2, typeI32, typeI32, 1, typeI32},
+		format.SectionImport:   cat([]byte{1, 3}, []byte("env"), []byte{3}, []byte("add"), []byte{format.KindFunction, 1}),
+		format.SectionFunction: {functions, 0, 0, 0, 0},
+		format.SectionMemory:   {1, 0, 1},
+		format.SectionGlobal:   {1, typeI32, 1, opI32Const, 5, opEnd},
+		format.SectionExport:   exports,
+		format.SectionCode:     code,
 	})
 }
 

@@ -33,6 +33,8 @@ package meter
 import (
 	"errors"
 	"fmt"
+
+	"github.com/wicketmq/wicket/engine/wasm/format"
 )
 
 // The function that a rewritten module imports, of type () -> i32. It returns
@@ -88,14 +90,9 @@ func Rewrite(binary []byte) ([]byte, error) {
 		}
 	}
 	for _, custom := range m.customs {
-		out = appendSection(out, sectionCustom, m.custom(custom))
+		out = appendSection(out, format.SectionCustom, m.custom(custom))
 	}
 	return out, nil
 }
 
-var (
-	errMagic     = errors.New("is not a WebAssembly binary of version 1")
-	errTruncated = errors.New("ends too early")
-	errNumber    = errors.New("has a malformed number")
-	errTrailing  = errors.New("has bytes behind its end")
-)
+var errMagic = errors.New("is not a WebAssembly binary of version 1")

@@ -14,6 +14,8 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+
+	"github.com/wicketmq/wicket/engine/wasm/format"
 )
 
 //go:generate wat2wasm testdata/all.wat -o testdata/all.wasm
@@ -202,14 +204,14 @@ func endless(code []byte) []byte { return endlessIn(1, code) }
 
 func endlessIn(pages uint64, code []byte) []byte {
 	return assemble(map[byte][]byte{
-		sectionType:     {1, typeFunction, 0, 0},
-		sectionImport:   cat([]byte{1, 3}, []byte("env"), []byte{4}, []byte("noop"), []byte{kindFunction, 0}),
-		sectionFunction: {1, 0},
-		sectionTable:    {1, typeFuncref, 1, 1, 1},
-		sectionMemory:   append([]byte{1, 0}, uv(pages)...),
-		sectionExport:   cat([]byte{2, 1, 'f', kindFunction, 1, 6}, []byte("memory"), []byte{kindMemory, 0}),
-		sectionElement:  {1, 0, opI32Const, 0, opEnd, 1, 1},
-		sectionCode:     cat([]byte{1}, uv(uint64(len(code)+4)), []byte{1, 1, typeI32}, code, []byte{opEnd}),
+		format.SectionType:     {1, typeFunction, 0, 0},
+		format.SectionImport:   cat([]byte{1, 3}, []byte("env"), []byte{4}, []byte("noop"), []byte{format.KindFunction, 0}),
+		format.SectionFunction: {1, 0},
+		format.SectionTable:    {1, typeFuncref, 1, 1, 1},
+		format.SectionMemory:   append([]byte{1, 0}, uv(pages)...),
+		format.SectionExport:   cat([]byte{2, 1, 'f', format.KindFunction, 1, 6}, []byte("memory"), []byte{format.KindMemory, 0}),
+		format.SectionElement:  {1, 0, opI32Const, 0, opEnd, 1, 1},
+		format.SectionCode:     cat([]byte{1}, uv(uint64(len(code)+4)), []byte{1, 1, typeI32}, code, []byte{opEnd}),
 	})
 }
 

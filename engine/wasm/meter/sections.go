@@ -3,40 +3,16 @@ package meter
 import (
 	"errors"
 	"fmt"
+
+	"github.com/wicketmq/wicket/engine/wasm/format"
 )
 
-// Section ids (WebAssembly 2.0 §5.5.2).
-const (
-	sectionCustom = iota
-	sectionType
-	sectionImport
-	sectionFunction
-	sectionTable
-	sectionMemory
-	sectionGlobal
-	sectionExport
-	sectionStart
-	sectionElement
-	sectionCode
-	sectionData
-	sectionDataCount
-	sections
-)
-
-var sectionNames = [sections]string{"custom", "type", "import", "function", "table", "memory",
+var sectionNames = [format.Sections]string{"custom", "type", "import", "function", "table", "memory",
 	"global", "export", "start", "element", "code", "data", "data count"}
 
 // sectionOrder is the order in which sections come in a module.
-var sectionOrder = [...]byte{sectionType, sectionImport, sectionFunction, sectionTable, sectionMemory, sectionGlobal,
-	sectionExport, sectionStart, sectionElement, sectionDataCount, sectionCode, sectionData}
-
-// External kinds (WebAssembly 2.0 §5.5.5).
-const (
-	kindFunction = iota
-	kindTable
-	kindMemory
-	kindGlobal
-)
+var sectionOrder = [...]byte{format.SectionType, format.SectionImport, format.SectionFunction, format.SectionTable, format.SectionMemory, format.SectionGlobal,
+	format.SectionExport, format.SectionStart, format.SectionElement, format.SectionDataCount, format.SectionCode, format.SectionData}
 
 // Value types.
 const (
@@ -49,7 +25,7 @@ const (
 // module is an original while it is rewritten: its sections, and what was
 // found in those that have been rewritten already.
 type module struct {
-	sections [sections][]byte // nil when absent
+	sections [format.Sections][]byte // nil when absent
 	customs  [][]byte
 
 	params  []int    // number of parameters, by type
@@ -67,15 +43,15 @@ func split(binary []byte) (*module, error) {
 		return nil, errMagic
 	}
 	m := &module{}
-	r := reader{b: binary[8:]}
+	r := newReader(binary[8:])
 	next := 0 // what may come, in sectionOrder
-	for r.more() {
-		id := r.byte()
-		body := r.take(r.u32())
-		if r.err != nil {
+	for r.More() {
+		id := r.Byte()
+		body := r.Take(r.U32())
+		if r.Err != nil {
 			break
 		}
-		if id == sectionCustom {
+		if id == format.SectionCustom {
 			m.customs = append(m.customs, body)
 			continue
 		}
@@ -88,7 +64,7 @@ func split(binary []byte) (*module, error) {
 		next++
 		m.sections[id] = body[:len(body):len(body)]
 	}
-	return m, r.err
+	return m, r.Err
 }
 
 func appendSection(b []byte, id byte, body []byte) []byte {
@@ -100,18 +76,18 @@ func appendSection(b []byte, id byte, body []byte) []byte {
 // rewrite returns the new body of a section, nil for none. It is called in the
 // order of sectionOrder.
 func (m *module) rewrite(id byte) ([]byte, error) {
-	r := &reader{b: m.sections[id]}
-	out := make([]byte, 0, len(r.b)+len(r.b)/2+64)
+	r := newReader(m.sections[id])
+	out := make([]byte, 0, len(r.B)+len(r.B)/2+64)
 	switch present := m.sections[id] != nil; id {
-	case sectionType:
+	case format.SectionType:
 		out = m.rewriteTypes(r, out, present)
-	case sectionImport:
+	case format.SectionImport:
 		out = m.rewriteImports(r, out, present)
-	case sectionFunction:
+	case format.SectionFunction:
 		out = m.rewriteFunctions(r, out, present)
-	case sectionGlobal:
+	case format.SectionGlobal:
 		out = m.rewriteGlobals(r, out, present)
-	case sectionCode:
+	case format.SectionCode:
 		out = m.rewriteCode(r, out, present)
 	default:
 		if !present {
@@ -119,34 +95,34 @@ func (m *module) rewrite(id byte) ([]byte, error) {
 		}
 		out = m.rewriteRest(id, r, out)
 	}
-	return out, r.done()
+	return out, r.Done()
 }
 
 func (m *module) rewriteRest(id byte, r *reader, out []byte) []byte {
 	switch id {
-	case sectionTable:
+	case format.SectionTable:
 		return copyVector(r, out, func(out []byte) []byte { return verbatim(r, out, r.tableType) })
-	case sectionMemory:
+	case format.SectionMemory:
 		return copyVector(r, out, func(out []byte) []byte { return verbatim(r, out, r.limits) })
-	case sectionExport:
+	case format.SectionExport:
 		return copyVector(r, out, func(out []byte) []byte { return m.export(r, out) })
-	case sectionStart:
+	case format.SectionStart:
 		return m.function(r, out)
-	case sectionElement:
+	case format.SectionElement:
 		return copyVector(r, out, func(out []byte) []byte { return m.element(r, out) })
-	case sectionData:
+	case format.SectionData:
 		return copyVector(r, out, func(out []byte) []byte { return m.data(r, out) })
 	default: // data count
-		return appendU32(out, r.u32())
+		return appendU32(out, r.U32())
 	}
 }
 
 // copyVector reads a vector and writes it again. item reads an entry and
 // appends what becomes of it.
 func copyVector(r *reader, out []byte, item func([]byte) []byte) []byte {
-	n := r.u32()
+	n := r.U32()
 	out = appendU32(out, n)
-	for ; n > 0 && r.err == nil; n-- {
+	for ; n > 0 && r.Err == nil; n-- {
 		out = item(out)
 	}
 	return out
@@ -156,13 +132,13 @@ func copyVector(r *reader, out []byte, item func([]byte) []byte) []byte {
 func extend(r *reader, out []byte, present bool, item func([]byte) []byte, more ...[]byte) []byte {
 	var n uint32
 	if present {
-		n = r.u32()
+		n = r.U32()
 	}
 	if n > 1<<32-1-uint32(len(more)) {
-		r.fail(errNumber)
+		r.Fail(format.ErrNumber)
 	}
 	out = appendU32(out, n+uint32(len(more)))
-	for ; n > 0 && r.err == nil; n-- {
+	for ; n > 0 && r.Err == nil; n-- {
 		out = item(out)
 	}
 	for _, entry := range more {
@@ -173,9 +149,9 @@ func extend(r *reader, out []byte, present bool, item func([]byte) []byte, more 
 
 // verbatim copies what read passes over.
 func verbatim(r *reader, out []byte, read func()) []byte {
-	before := r.b
+	before := r.B
 	read()
-	return append(out, before[:len(before)-len(r.b)]...)
+	return append(out, before[:len(before)-len(r.B)]...)
 }
 
 // newIndex is the index of a function after rewriting. In front of the
@@ -219,8 +195,8 @@ func (m *module) refillType() uint32 { return uint32(len(m.params)) }
 func (m *module) rewriteTypes(r *reader, out []byte, present bool) []byte {
 	return extend(r, out, present, func(out []byte) []byte {
 		return verbatim(r, out, func() {
-			if form := r.byte(); form != typeFunction {
-				r.failf("has a type of unsupported form 0x%02x", form)
+			if form := r.Byte(); form != typeFunction {
+				r.Failf("has a type of unsupported form 0x%02x", form)
 			}
 			m.params = append(m.params, r.valueTypes("parameters"))
 			m.results = append(m.results, r.valueTypes("results"))
@@ -231,7 +207,7 @@ func (m *module) rewriteTypes(r *reader, out []byte, present bool) []byte {
 func (m *module) rewriteImports(r *reader, out []byte, present bool) []byte {
 	entry := appendName(nil, Module)
 	entry = appendName(entry, Refill)
-	entry = append(entry, kindFunction)
+	entry = append(entry, format.KindFunction)
 	entry = appendU32(entry, m.refillType())
 	return extend(r, out, present, func(out []byte) []byte {
 		return verbatim(r, out, func() { m.importEntry(r) })
@@ -242,21 +218,21 @@ func (m *module) importEntry(r *reader) {
 	from := r.name()
 	r.name()
 	if string(from) == Module {
-		r.failf("imports from %q, which is the host's own", Module)
+		r.Failf("imports from %q, which is the host's own", Module)
 	}
-	switch kind := r.byte(); kind {
-	case kindFunction:
+	switch kind := r.Byte(); kind {
+	case format.KindFunction:
 		m.imports = append(m.imports, r.index("type", len(m.params)))
-	case kindTable:
+	case format.KindTable:
 		r.tableType()
-	case kindMemory:
+	case format.KindMemory:
 		r.limits()
-	case kindGlobal:
+	case format.KindGlobal:
 		r.valueType()
-		r.byte()
+		r.Byte()
 		m.globals++
 	default:
-		r.failf("imports something of unknown kind %d", kind)
+		r.Failf("imports something of unknown kind %d", kind)
 	}
 }
 
@@ -279,7 +255,7 @@ func (m *module) rewriteGlobals(r *reader, out []byte, present bool) []byte {
 	return extend(r, out, present, func(out []byte) []byte {
 		out = verbatim(r, out, func() {
 			r.valueType()
-			r.byte()
+			r.Byte()
 		})
 		// A constant may refer to globals before its own.
 		out = m.constant(r, out)
@@ -296,34 +272,34 @@ func (m *module) export(r *reader, out []byte) []byte {
 	var kind byte
 	out = verbatim(r, out, func() {
 		r.name()
-		kind = r.byte()
+		kind = r.Byte()
 	})
 	switch kind {
-	case kindFunction:
+	case format.KindFunction:
 		return m.function(r, out)
-	case kindGlobal:
+	case format.KindGlobal:
 		return appendU32(out, r.index("global", m.globals))
 	default:
-		return appendU32(out, r.u32())
+		return appendU32(out, r.U32())
 	}
 }
 
 // element rewrites a segment of functions for tables (§5.5.12). Bit 0 of its
 // form: not active; bit 1: with a table, or declarative; bit 2: expressions.
 func (m *module) element(r *reader, out []byte) []byte {
-	form := r.u32()
+	form := r.U32()
 	if form > 7 {
-		r.failf("has an element segment of unknown form %d", form)
+		r.Failf("has an element segment of unknown form %d", form)
 	}
 	out = appendU32(out, form)
 	if form&1 == 0 {
 		if form&2 != 0 {
-			out = appendU32(out, r.u32())
+			out = appendU32(out, r.U32())
 		}
 		out = m.constant(r, out)
 	}
 	if form&3 != 0 {
-		out = append(out, r.byte()) // kind or type
+		out = append(out, r.Byte()) // kind or type
 	}
 	if form&4 == 0 {
 		return copyVector(r, out, func(out []byte) []byte { return m.function(r, out) })
@@ -332,7 +308,7 @@ func (m *module) element(r *reader, out []byte) []byte {
 }
 
 func (m *module) data(r *reader, out []byte) []byte {
-	form := r.u32()
+	form := r.U32()
 	out = appendU32(out, form)
 	switch form {
 	case 0:
@@ -342,7 +318,7 @@ func (m *module) data(r *reader, out []byte) []byte {
 		r.zero()
 		out = m.constant(r, append(out, 0))
 	default:
-		r.failf("has a data segment of unknown form %d", form)
+		r.Failf("has a data segment of unknown form %d", form)
 	}
 	return verbatim(r, out, func() { r.name() })
 }
@@ -350,8 +326,8 @@ func (m *module) data(r *reader, out []byte) []byte {
 // constant rewrites a constant expression. Which of its instructions are
 // allowed, and how many, is for the engine to say.
 func (m *module) constant(r *reader, out []byte) []byte {
-	for r.err == nil {
-		op := r.byte()
+	for r.Err == nil {
+		op := r.Byte()
 		out = append(out, op)
 		switch op {
 		case opEnd:
@@ -374,18 +350,18 @@ func (r *reader) constantImmediate(op byte) {
 	case opI64Const:
 		r.skipSigned(10)
 	case opF32Const:
-		r.take(4)
+		r.Take(4)
 	case opF64Const:
-		r.take(8)
+		r.Take(8)
 	case opRefNull:
 		r.refType()
 	case opVector:
-		if sub := r.byte(); sub != vectorConst {
-			r.failf("has a constant with the vector instruction 0x%02x", sub)
+		if sub := r.Byte(); sub != vectorConst {
+			r.Failf("has a constant with the vector instruction 0x%02x", sub)
 		}
-		r.take(16)
+		r.Take(16)
 	default:
-		r.failf("has a constant with the instruction 0x%02x", op)
+		r.Failf("has a constant with the instruction 0x%02x", op)
 	}
 }
 
@@ -393,22 +369,22 @@ func (r *reader) constantImmediate(op byte) {
 func (r *reader) valueTypes(what string) (n int) {
 	r.vector(func() { r.valueType(); n++ })
 	if n > maxParams {
-		r.failf("has a type with %d %s; the limit is %d", n, what, maxParams)
+		r.Failf("has a type with %d %s; the limit is %d", n, what, maxParams)
 	}
 	return n
 }
 
 func (r *reader) valueType() {
-	switch c := r.byte(); c {
+	switch c := r.Byte(); c {
 	case 0x7f, 0x7e, 0x7d, 0x7c, 0x7b, typeFuncref, typeExternref:
 	default:
-		r.failf("uses the unsupported value type 0x%02x", c)
+		r.Failf("uses the unsupported value type 0x%02x", c)
 	}
 }
 
 func (r *reader) refType() {
-	if c := r.byte(); c != typeFuncref && c != typeExternref {
-		r.failf("uses the unsupported reference type 0x%02x", c)
+	if c := r.Byte(); c != typeFuncref && c != typeExternref {
+		r.Failf("uses the unsupported reference type 0x%02x", c)
 	}
 }
 
@@ -418,14 +394,14 @@ func (r *reader) tableType() {
 }
 
 func (r *reader) limits() {
-	switch form := r.byte(); form {
+	switch form := r.Byte(); form {
 	case 0:
-		r.u32()
+		r.U32()
 	case 1:
-		r.u32()
-		r.u32()
+		r.U32()
+		r.U32()
 	default:
-		r.failf("uses limits of unsupported form 0x%02x", form)
+		r.Failf("uses limits of unsupported form 0x%02x", form)
 	}
 }
 
@@ -441,28 +417,28 @@ const nameFunctions = 1
 // the functions' are kept, which the engine prints in a trace, with their new
 // indexes.
 func (m *module) custom(body []byte) []byte {
-	r := &reader{b: body}
+	r := newReader(body)
 	if string(r.name()) != "name" {
 		return body
 	}
 	out := appendName(make([]byte, 0, len(body)+len(body)/8), "name")
-	for r.more() {
-		id := r.byte()
-		sub := &reader{b: r.take(r.u32())}
-		if r.err != nil || id != nameFunctions {
+	for r.More() {
+		id := r.Byte()
+		sub := newReader(r.Take(r.U32()))
+		if r.Err != nil || id != nameFunctions {
 			continue // nobody reads the others
 		}
-		if count := *sub; count.u32() > uint32(len(m.imports)+len(m.defined)) {
+		if count := *sub; count.U32() > uint32(len(m.imports)+len(m.defined)) {
 			continue // the engine makes room for as many
 		}
 		names := copyVector(sub, nil, func(out []byte) []byte {
-			i := sub.u32()
+			i := sub.U32()
 			if i >= uint32(len(m.imports)) {
 				i++
 			}
 			return verbatim(sub, appendU32(out, i), func() { sub.name() })
 		})
-		if sub.done() == nil {
+		if sub.Done() == nil {
 			out = appendSection(out, id, names)
 		}
 	}

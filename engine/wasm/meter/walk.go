@@ -35,22 +35,22 @@ type region struct {
 // function rewrites the locals and the code of a function of the given type. A
 // small leaf is left as it is: those who call it pay.
 func (w *walker) function(r *reader, typ uint32) {
-	w.src, w.copied, w.weight = r.b, 0, weight{}
+	w.src, w.copied, w.weight = r.B, 0, weight{}
 	w.out, w.frames, w.regions, w.leaf = w.out[:0], w.frames[:0], w.regions[:0], true
 	var locals uint64
 	r.vector(func() {
-		locals += uint64(r.u32())
+		locals += uint64(r.U32())
 		r.valueType()
 	})
 	if locals > maxLocals {
-		r.failf("has %d locals; the limit is %d", locals, maxLocals)
+		r.Failf("has %d locals; the limit is %d", locals, maxLocals)
 	}
 	if w.m.locals += locals; w.m.locals > maxAllLocals {
-		r.failf("and those before it have more than %d locals", maxAllLocals)
+		r.Failf("and those before it have more than %d locals", maxAllLocals)
 	}
 	w.frames = append(w.frames, frame{op: opBlock, pays: true})
 	w.regions = append(w.regions, region{from: w.at(r)})
-	for len(w.frames) > 0 && r.err == nil {
+	for len(w.frames) > 0 && r.Err == nil {
 		w.instruction(r)
 	}
 	w.weigh(r, int64(len(w.src)), int64(locals)+int64(w.m.params[typ]))
@@ -61,7 +61,7 @@ func (w *walker) function(r *reader, typ uint32) {
 }
 
 // at returns how much of src has been read.
-func (w *walker) at(r *reader) int { return len(w.src) - len(r.b) }
+func (w *walker) at(r *reader) int { return len(w.src) - len(r.B) }
 
 // copy takes src as it is up to a position.
 func (w *walker) copy(end int) {
@@ -109,7 +109,7 @@ func (w *walker) access() { w.regions[len(w.regions)-1].bytes += accessBytes }
 // instruction rewrites the next instruction.
 func (w *walker) instruction(r *reader) {
 	at := w.at(r)
-	op := r.byte()
+	op := r.Byte()
 	w.push(int64(effects[op]))
 	// A function may pay as late as its first branch. If that is a loop, one
 	// payment is for both.
@@ -120,8 +120,8 @@ func (w *walker) instruction(r *reader) {
 	case control:
 		w.control(op, at, r)
 	case refused:
-		if r.err == nil {
-			r.failf("uses the instruction 0x%02x (%s)", op, proposal(op))
+		if r.Err == nil {
+			r.Failf("uses the instruction 0x%02x (%s)", op, proposal(op))
 		}
 	case memory:
 		w.access()
@@ -145,7 +145,7 @@ func (w *walker) control(op byte, at int, r *reader) {
 			top.op = opElse
 			w.height = top.base + top.params
 		} else {
-			r.failf("has an else without an if")
+			r.Failf("has an else without an if")
 		}
 	case opEnd:
 		last := len(w.frames) - 1
@@ -157,19 +157,19 @@ func (w *walker) control(op byte, at int, r *reader) {
 		w.frames = w.frames[:last]
 	case opBr, opBrIf:
 		w.branches++
-		w.pass(1, w.label(r.u32()))
+		w.pass(1, w.label(r.U32()))
 	case opBrTable:
 		n := int64(1)
-		r.vector(func() { r.u32(); n++ })
+		r.vector(func() { r.U32(); n++ })
 		w.branches += n
-		w.pass(n, w.label(r.u32()))
+		w.pass(n, w.label(r.U32()))
 	case opCall:
 		w.slow(leafBytes / UnitBytes)
 		w.call(w.m.typeOf(w.reference(r)))
 	case opCallIndirect:
 		w.slow(leafBytes / UnitBytes)
 		w.call(r.index("type", len(w.m.params)))
-		r.u32()
+		r.U32()
 	case opRefFunc:
 		w.slow(leaveCost)
 		w.reference(r)
@@ -237,20 +237,20 @@ func (w *walker) enter(f frame, at int) {
 // blockType reads a block type: a value type, or the index of a type as a
 // signed number of 33 bits.
 func (w *walker) blockType(r *reader) (params, results int64) {
-	if len(r.b) > 0 && r.b[0]&0xc0 == 0x40 { // negative, in one byte
-		if r.b[0] == emptyBlock {
-			r.byte()
+	if len(r.B) > 0 && r.B[0]&0xc0 == 0x40 { // negative, in one byte
+		if r.B[0] == emptyBlock {
+			r.Byte()
 			return 0, 0
 		}
 		r.valueType()
 		return 0, 1
 	}
-	before := r.b
+	before := r.B
 	typ := r.index("type", len(w.m.params))
-	if n := len(before) - len(r.b); r.err == nil && n < 5 && before[n-1]&0x40 != 0 {
-		r.failf("has a malformed block type")
+	if n := len(before) - len(r.B); r.Err == nil && n < 5 && before[n-1]&0x40 != 0 {
+		r.Failf("has a malformed block type")
 	}
-	if r.err != nil {
+	if r.Err != nil {
 		return 0, 0
 	}
 	return int64(w.m.params[typ]), int64(w.m.results[typ])
@@ -259,12 +259,12 @@ func (w *walker) blockType(r *reader) (params, results int64) {
 // misc rewrites an instruction behind 0xfc. The second part of the opcode is a
 // number; engines differ on longer forms of it.
 func (w *walker) misc(at int, r *reader) {
-	sub := r.byte()
-	if r.err != nil {
+	sub := r.Byte()
+	if r.Err != nil {
 		return
 	}
 	if int(sub) >= len(miscs) {
-		r.failf("uses the instruction 0xfc %d (%s)", sub, proposal(opMisc))
+		r.Failf("uses the instruction 0xfc %d (%s)", sub, proposal(opMisc))
 		return
 	}
 	d := &miscs[sub]
@@ -299,9 +299,9 @@ func (w *walker) payLength(shift byte) {
 // number that the engine reads as a byte, followed by a nop if it is above
 // 127; other forms of the number would not mean the same to both.
 func (w *walker) vector(r *reader) {
-	sub := r.byte()
-	if sub >= 0x80 && r.byte() != 1 {
-		r.failf("uses an unknown vector instruction")
+	sub := r.Byte()
+	if sub >= 0x80 && r.Byte() != 1 {
+		r.Failf("uses an unknown vector instruction")
 		return
 	}
 	w.push(int64(vectorEffects[sub]))
@@ -310,5 +310,5 @@ func (w *walker) vector(r *reader) {
 		w.access()
 	}
 	r.immediate(i)
-	r.take(more)
+	r.Take(more)
 }

@@ -51,9 +51,9 @@ func (w *weight) weigh(r *reader, bytes, locals int64) {
 		(branchWeight+alive)*w.branches + loopWeight*alive*w.loops
 	switch {
 	case w.branches > maxBranches:
-		r.failf("is too large to compile: it has %d branches; the limit is %d", w.branches, maxBranches)
+		r.Failf("is too large to compile: it has %d branches; the limit is %d", w.branches, maxBranches)
 	case sum > maxWeight:
-		r.failf("is too complex to compile: %d bytes with %d branches, %d loops and up to %d values alive weigh %d; the limit is %d",
+		r.Failf("is too complex to compile: %d bytes with %d branches, %d loops and up to %d values alive weigh %d; the limit is %d",
 			bytes, w.branches, w.loops, alive, sum, maxWeight)
 	}
 }

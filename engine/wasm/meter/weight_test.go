@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/wicketmq/wicket/engine/wasm/format"
 )
 
 // of is a module with a function of type (i32) -> () and a type of k parameters
@@ -13,11 +15,11 @@ func of(k int, locals uint64, code ...[]byte) []byte {
 	body := cat([]byte{1}, uv(locals), []byte{typeI32}, cat(code...), []byte{opEnd})
 	values := bytes.Repeat([]byte{typeI32}, k)
 	return assemble(map[byte][]byte{
-		sectionType:     cat([]byte{2, typeFunction, 1, typeI32, 0, typeFunction}, uv(uint64(k)), values, uv(uint64(k)), values),
-		sectionFunction: {1, 0},
-		sectionTable:    {1, typeFuncref, 1, 1, 1},
-		sectionMemory:   {1, 0, 1},
-		sectionCode:     cat([]byte{1}, uv(uint64(len(body))), body),
+		format.SectionType:     cat([]byte{2, typeFunction, 1, typeI32, 0, typeFunction}, uv(uint64(k)), values, uv(uint64(k)), values),
+		format.SectionFunction: {1, 0},
+		format.SectionTable:    {1, typeFuncref, 1, 1, 1},
+		format.SectionMemory:   {1, 0, 1},
+		format.SectionCode:     cat([]byte{1}, uv(uint64(len(body))), body),
 	})
 }
 
@@ -79,9 +81,9 @@ func TestBombs(t *testing.T) {
 		}, 700_000, "weigh"},
 		{"locals of many functions", func(n int) []byte {
 			return assemble(map[byte][]byte{
-				sectionType:     {1, typeFunction, 0, 0},
-				sectionFunction: append(uv(uint64(n)), times(n, 0)...),
-				sectionCode:     append(uv(uint64(n)), times(n, cat([]byte{6, 1}, uv(50_000), []byte{typeI32, opEnd})...)...),
+				format.SectionType:     {1, typeFunction, 0, 0},
+				format.SectionFunction: append(uv(uint64(n)), times(n, 0)...),
+				format.SectionCode:     append(uv(uint64(n)), times(n, cat([]byte{6, 1}, uv(50_000), []byte{typeI32, opEnd})...)...),
 			})
 		}, 22, "and those before it have more than 1048576 locals"},
 	} {
@@ -114,30 +116,30 @@ func TestHeight(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, id := range sectionOrder {
-			if id == sectionCode {
+			if id == format.SectionCode {
 				break
 			}
 			if _, err := m.rewrite(id); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r := &reader{b: m.sections[sectionCode]}
+		r := newReader(m.sections[format.SectionCode])
 		n := 0
 		r.vector(func() {
 			typ := m.defined[n]
 			n++
-			body := reader{b: r.take(r.u32())}
-			w := walker{m: m, pay: m.payment(), src: body.b}
-			body.vector(func() { body.u32(); body.valueType() })
+			body := newReader(r.Take(r.U32()))
+			w := walker{m: m, pay: m.payment(), src: body.B}
+			body.vector(func() { body.U32(); body.valueType() })
 			w.frames = []frame{{op: opBlock, pays: true}}
 			w.regions = []region{{}}
 			dead := false
-			for len(body.b) > 1 && body.err == nil {
-				op := body.b[0]
+			for len(body.B) > 1 && body.Err == nil {
+				op := body.B[0]
 				dead = op == 0 || op == opBr || op == opBrTable || op == opReturn
-				w.instruction(&body)
+				w.instruction(body)
 			}
-			if dead || body.err != nil {
+			if dead || body.Err != nil {
 				return
 			}
 			live++
@@ -145,8 +147,8 @@ func TestHeight(t *testing.T) {
 				t.Errorf("%s: function %d ends with %d values, not %d", name, len(m.imports)+n-1, w.height, m.results[typ])
 			}
 		})
-		if r.err != nil {
-			t.Fatal(name, r.err)
+		if r.Err != nil {
+			t.Fatal(name, r.Err)
 		}
 	}
 	if live < 100 {
@@ -166,7 +168,7 @@ func TestValuesCost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.sections[sectionExport] = cat([]byte{2, 1, 'f', kindFunction, 0, 6}, []byte("memory"), []byte{kindMemory, 0})
+	m.sections[format.SectionExport] = cat([]byte{2, 1, 'f', format.KindFunction, 0, 6}, []byte("memory"), []byte{format.KindMemory, 0})
 	bodies := map[byte][]byte{}
 	for id, body := range m.sections {
 		bodies[byte(id)] = body
