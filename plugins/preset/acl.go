@@ -16,13 +16,15 @@ const MaxRules = 10_000
 // A list is of the new form: what no rule speaks of is as the verdict has it. An
 // object is the old form, of what is allowed: nothing else is.
 func ACL(v wicket.Verdict, acl json.Value) (wicket.Verdict, error) {
-	var rules []wicket.Rule
+	rules := make([]wicket.Rule, 0, min(acl.Len(), MaxRules))
 	var err error
 	switch acl.Kind() {
 	case json.Array:
-		for i, r := range acl.List() {
+		i := 0
+		for r := range acl.Elements {
+			i++
 			if rules, err = newRule(rules, r); err != nil {
-				return v, errors.New("rule " + strconv.Itoa(i+1) + " of acl: " + err.Error())
+				return v, errors.New("rule " + strconv.Itoa(i) + " of acl: " + err.Error())
 			}
 		}
 	case json.Object:
@@ -62,42 +64,48 @@ func newRule(rules []wicket.Rule, v json.Value) ([]wicket.Rule, error) {
 		return nil, errors.New("it is " + v.Kind().String() + ", not an object")
 	}
 	var r wicket.Rule
-	var topics []json.Value
-	for _, m := range v.Members() {
+	var topic, topics json.Value
+	permits := false
+	for key, m := range v.Fields {
 		var err error
-		switch m.Key {
+		switch key {
 		case "permission":
-			r.Permit, err = permission(m.Value)
+			permits = true
+			r.Permit, err = permission(m)
 		case "action":
-			r.Actions, err = action(m.Value)
+			r.Actions, err = action(m)
 		case "qos":
-			r.QoS, err = qualities(m.Value)
+			r.QoS, err = qualities(m)
 		case "retain":
-			r.Retain, err = retained(m.Value)
+			r.Retain, err = retained(m)
 		case "topic":
-			topics = append(topics, m.Value)
+			topic = m
 		case "topics":
-			if m.Value.Kind() != json.Array {
+			if topics = m; m.Kind() != json.Array {
 				err = errors.New("topics is no list")
 			}
-			topics = append(topics, m.Value.List()...)
 		default:
-			err = errors.New("unknown key " + Quote(m.Key))
+			err = errors.New("unknown key " + Quote(key))
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case !v.Get("permission").Present():
+	case !permits:
 		return nil, errors.New("it has no permission")
 	case r.Actions == 0:
 		return nil, errors.New("it has no action")
-	case len(topics) == 0:
+	case topic.Kind() == json.Absent && topics.Len() == 0:
 		return nil, errors.New("it has no topic")
 	}
-	for _, t := range topics {
-		var err error
+	var err error
+	if topic.Kind() != json.Absent {
+		if rules, err = addTopic(rules, r, topic); err != nil {
+			return nil, err
+		}
+	}
+	for t := range topics.Elements {
 		if rules, err = addTopic(rules, r, t); err != nil {
 			return nil, err
 		}
@@ -128,15 +136,26 @@ func addTopic(rules []wicket.Rule, r wicket.Rule, v json.Value) ([]wicket.Rule, 
 // ValidFilter reports whether a text is a topic filter (MQTT 5.0 section 4.7.1)
 // and not that of a shared subscription, which rules never see.
 func ValidFilter(f string) bool {
-	if f == "" || len(f) > maxText || strings.IndexByte(f, 0) >= 0 || strings.HasPrefix(f, "$share/") {
+	if f == "" || len(f) > maxText || strings.HasPrefix(f, "$share/") {
 		return false
 	}
-	for f != "" {
-		level, rest, more := strings.Cut(f, "/")
-		if strings.ContainsAny(level, "+#") && level != "+" && (level != "#" || more) {
+	level := 0 // where it begins
+	for i := range len(f) {
+		last := i+1 == len(f)
+		switch f[i] {
+		case '/':
+			level = i + 1
+		case 0:
 			return false
+		case '+':
+			if i > level || !last && f[i+1] != '/' {
+				return false
+			}
+		case '#':
+			if i > level || !last {
+				return false
+			}
 		}
-		f = rest
 	}
 	return true
 }

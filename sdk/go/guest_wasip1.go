@@ -150,10 +150,10 @@ func dispatch(req int64, run func(*worker) Verdict, now bool, ptr unsafe.Pointer
 		return errorCode
 	}
 	if now {
-		w := worker{req: req, run: run, event: event, now: true}
-		w.serve()
+		instant = worker{req: req, run: run, event: event, now: true}
+		instant.serve()
 		collect()
-		return w.code
+		return instant.code
 	}
 	w := idleWorker()
 	w.req, w.run, w.event = req, run, event
@@ -213,6 +213,9 @@ type worker struct {
 	over     bool  // the client does not go on: there is nobody to answer
 	exchange int64 // the request that began an exchange, or 0
 }
+
+// instant runs the handlers that never wait, one after the other.
+var instant worker
 
 func idleWorker() *worker {
 	if n := len(free); n > 0 {

@@ -30,7 +30,7 @@ func readAnswer(res *wicket.HTTPResponse) (a answer, err error) {
 	case len(res.Body) == 0:
 		return a, errors.New("its answer is empty")
 	case kind == mediaJSON:
-		a.object, err = json.Parse(string(res.Body))
+		a.object, err = json.ParseBytes(res.Body)
 		if err == nil && a.object.Kind() != json.Object {
 			err = errors.New(a.object.Kind().String() + " instead of an object")
 		}

@@ -107,6 +107,9 @@ const (
 
 // media is a content type without its parameters.
 func media(contentType string) string {
+	if contentType == mediaJSON {
+		return mediaJSON
+	}
 	name, _, _ := strings.Cut(contentType, ";")
 	return strings.ToLower(strings.Trim(name, " \t"))
 }

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"strconv"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Kind says what a Value is.
@@ -40,12 +41,11 @@ func (k Kind) String() string {
 	return [...]string{"nothing", "null", "true or false", "a number", "text", "a list", "an object"}[k]
 }
 
-// Value is a JSON value. It refers to the text that it was read from.
+// Value is a JSON value: a place in the text that it was read from, which is
+// kept for as long as any of its values.
 type Value struct {
-	kind    Kind
-	text    string
-	list    []Value
-	members []Member
+	d *document
+	i uint32 // of its node
 }
 
 // Member is a key of an object with its value.
@@ -54,77 +54,146 @@ type Member struct {
 	Value Value
 }
 
+// ParseBytes reads a text that is one value. It must not be changed for as long as
+// the value, or any text out of it, is in use.
+func ParseBytes(text []byte) (Value, error) {
+	return Parse(unsafe.String(unsafe.SliceData(text), len(text)))
+}
+
 // Parse reads a text that is one value.
 func Parse(text string) (Value, error) {
 	if !utf8.ValidString(text) {
 		return Value{}, errors.New("text that is no UTF-8")
 	}
-	p := parser{text: text}
-	v := p.document()
+	if len(text) > maxText {
+		return Value{}, errors.New("text that is longer than 1 GiB")
+	}
+	p := parser{d: &document{text: text, nodes: make([]node, 0, min(len(text)/8+4, 1024))}}
+	p.document()
 	if p.err != nil {
 		return Value{}, p.err
 	}
-	return v, nil
+	return Value{d: p.d}, nil
 }
 
 // Kind returns what the value is.
-func (v Value) Kind() Kind { return v.kind }
+func (v Value) Kind() Kind {
+	if v.d == nil {
+		return Absent
+	}
+	return v.d.nodes[v.i].kind
+}
 
 // Present reports whether there is a value other than null.
-func (v Value) Present() bool { return v.kind > Null }
+func (v Value) Present() bool { return v.Kind() > Null }
 
 // Get returns the member of an object with that key; it is Absent when there is
 // none, or when the value is no object.
 func (v Value) Get(key string) Value {
-	if i := find(v.members, key); i >= 0 {
-		return v.members[i].Value
+	if v.Kind() != Object {
+		return Value{}
+	}
+	nodes := v.d.nodes
+	for i := v.i + 1; i < nodes[v.i].next; i = nodes[i+1].next {
+		if v.d.string(i) == key {
+			return Value{v.d, i + 1}
+		}
 	}
 	return Value{}
 }
 
-func find(members []Member, key string) int {
-	for i := range members {
-		if members[i].Key == key {
-			return i
-		}
-	}
-	return -1
-}
-
 // Text returns the text of a String.
 func (v Value) Text() (text string, ok bool) {
-	if v.kind != String {
+	if v.Kind() != String {
 		return "", false
 	}
-	return v.text, true
+	return v.d.string(v.i), true
 }
 
 // Bool returns the value of a Bool.
-func (v Value) Bool() (value, ok bool) { return v.kind == Bool && v.text == "true", v.kind == Bool }
+func (v Value) Bool() (value, ok bool) {
+	if v.Kind() != Bool {
+		return false, false
+	}
+	return v.Literal() == "true", true
+}
 
 // Int returns a Number that is a whole one, written without fraction and
 // exponent, within 64 bits.
 func (v Value) Int() (n int64, ok bool) {
-	if v.kind != Number {
+	if v.Kind() != Number {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(v.text, 10, 64)
+	n, err := strconv.ParseInt(v.Literal(), 10, 64)
 	return n, err == nil
 }
 
 // Literal returns a Bool or a Number as it was written.
 func (v Value) Literal() string {
-	if v.kind == Bool || v.kind == Number {
-		return v.text
+	if k := v.Kind(); k != Bool && k != Number {
+		return ""
 	}
-	return ""
+	n := v.d.nodes[v.i]
+	return v.d.text[n.from:n.to]
+}
+
+// Len returns how many elements or members an Array or an Object has.
+func (v Value) Len() int {
+	if k := v.Kind(); k != Array && k != Object {
+		return 0
+	}
+	return int(v.d.nodes[v.i].to)
+}
+
+// Elements runs through an Array: for e := range v.Elements.
+func (v Value) Elements(yield func(Value) bool) {
+	if v.Kind() != Array {
+		return
+	}
+	nodes := v.d.nodes
+	for i := v.i + 1; i < nodes[v.i].next; i = nodes[i].next {
+		if !yield(Value{v.d, i}) {
+			return
+		}
+	}
+}
+
+// Fields runs through an Object in its order: for key, v := range v.Fields.
+func (v Value) Fields(yield func(string, Value) bool) {
+	if v.Kind() != Object {
+		return
+	}
+	nodes := v.d.nodes
+	for i := v.i + 1; i < nodes[v.i].next; i = nodes[i+1].next {
+		if !yield(v.d.string(i), Value{v.d, i + 1}) {
+			return
+		}
+	}
 }
 
 // List returns the elements of an Array.
-func (v Value) List() []Value { return v.list }
+func (v Value) List() []Value {
+	if v.Len() == 0 {
+		return nil
+	}
+	list := make([]Value, 0, v.Len())
+	for e := range v.Elements {
+		list = append(list, e)
+	}
+	return list
+}
 
 // Members returns the members of an Object in their order.
-func (v Value) Members() []Member { return v.members }
+func (v Value) Members() []Member {
+	if v.Len() == 0 {
+		return nil
+	}
+	list := make([]Member, 0, v.Len())
+	for key, m := range v.Fields {
+		list = append(list, Member{key, m})
+	}
+	return list
+}
 
 const hexDigits = "0123456789abcdef"
 

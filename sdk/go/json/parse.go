@@ -11,21 +11,48 @@ import (
 // maxDepth is how deep lists and objects may stand in each other.
 const maxDepth = 64
 
+// maxText is the longest text that is read.
+const maxText = 1 << 30
+
+// document is a text and the values in it, each before those that it holds. One
+// list without pointers costs a guest a tenth of a tree of values.
+type document struct {
+	text  string
+	nodes []node
+	texts []string // strings that had escapes
+}
+
+// node is a value, or the key that stands before one.
+type node struct {
+	from, to uint32 // its text; of an Array and an Object, to is how many it holds
+	next     uint32 // the node behind it and what it holds
+	kind     Kind
+	escaped  bool // from is an index of texts
+}
+
+// string returns the text of a String, or of a key.
+func (d *document) string(i uint32) string {
+	n := &d.nodes[i]
+	if n.escaped {
+		return d.texts[n.from]
+	}
+	return d.text[n.from:n.to]
+}
+
 // parser reads JSON (RFC 8259). After a fault it stays where it is with err set.
 type parser struct {
-	text  string
+	d     *document
 	at    int
 	depth int
 	err   error
 }
 
 // document reads a value and the end of the text.
-func (p *parser) document() Value {
-	v := p.value()
-	if p.space(); p.at < len(p.text) {
+func (p *parser) document() {
+	p.value()
+	if p.space(); p.at < len(p.d.text) {
 		p.fail("text after the end")
 	}
-	return v
 }
 
 func (p *parser) fail(what string) {
@@ -37,118 +64,139 @@ func (p *parser) fail(what string) {
 // space passes over white space and returns the byte after it, 0 at the end
 // and after a fault.
 func (p *parser) space() byte {
-	for p.err == nil && p.at < len(p.text) {
-		switch c := p.text[p.at]; c {
-		case ' ', '\t', '\n', '\r':
-			p.at++
-		default:
+	if p.err != nil {
+		return 0
+	}
+	text, at := p.d.text, p.at
+	for at < len(text) {
+		c := text[at]
+		if c > ' ' || c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			p.at = at
 			return c
 		}
+		at++
 	}
+	p.at = at
 	return 0
 }
 
-func (p *parser) value() Value {
-	switch c := p.space(); {
-	case c == '{':
-		return Value{kind: Object, members: p.object()}
-	case c == '[':
-		return Value{kind: Array, list: p.list()}
-	case c == '"':
-		return Value{kind: String, text: p.string()}
-	case c == '-' || c >= '0' && c <= '9':
-		return p.number()
-	case p.word("true"):
-		return Value{kind: Bool, text: "true"}
-	case p.word("false"):
-		return Value{kind: Bool, text: "false"}
-	case p.word("null"):
-		return Value{kind: Null}
+// add adds a node whose text begins at from and ends here.
+func (p *parser) add(kind Kind, from int) {
+	p.d.nodes = append(p.d.nodes, node{from: uint32(from), to: uint32(p.at), next: uint32(len(p.d.nodes) + 1), kind: kind})
+}
+
+func (p *parser) value() {
+	start := p.at
+	switch c := p.space(); c {
+	case '"':
+		p.string()
+	case '{':
+		p.collection(Object, '}')
+	case '[':
+		p.collection(Array, ']')
+	case 't', 'f', 'n':
+		start = p.at
+		switch {
+		case p.word("true"), p.word("false"):
+			p.add(Bool, start)
+		case p.word("null"):
+			p.add(Null, start)
+		default:
+			p.fail("want a value")
+		}
+	default:
+		if c != '-' && (c < '0' || c > '9') {
+			p.fail("want a value")
+			return
+		}
+		p.number()
 	}
-	p.fail("want a value")
-	return Value{}
 }
 
 func (p *parser) word(w string) bool {
-	if p.err != nil || !strings.HasPrefix(p.text[p.at:], w) {
+	if p.err != nil || !strings.HasPrefix(p.d.text[p.at:], w) {
 		return false
 	}
 	p.at += len(w)
 	return true
 }
 
-// items reads the members between two brackets.
-func (p *parser) items(end byte, item func()) {
+// collection reads what stands between two brackets.
+func (p *parser) collection(kind Kind, end byte) {
 	if p.depth++; p.depth > maxDepth {
 		p.fail("more than " + strconv.Itoa(maxDepth) + " levels")
 	}
+	self, count := len(p.d.nodes), uint32(0)
+	p.add(kind, p.at)
+	var seen map[string]bool
 	p.at++
-	for first := true; p.err == nil; first = false {
+	for p.err == nil {
 		c := p.space()
 		if c == end {
 			p.at++
 			break
 		}
-		if !first {
+		if count > 0 {
 			if c != ',' {
 				p.fail("want a comma")
 				break
 			}
 			p.at++
 		}
-		item()
+		if kind == Object {
+			seen = p.key(uint32(self), count, seen)
+		}
+		p.value()
+		count++
 	}
 	p.depth--
-}
-
-func (p *parser) list() (list []Value) {
-	p.items(']', func() { list = append(list, p.value()) })
-	return list
+	n := &p.d.nodes[self]
+	n.to, n.next = count, uint32(len(p.d.nodes))
 }
 
 // fewMembers is the size of an object up to which a look at all members finds
 // a key that comes twice; beyond it a map does.
 const fewMembers = 16
 
-func (p *parser) object() (members []Member) {
-	var seen map[string]bool
-	p.items('}', func() {
-		if p.space() != '"' {
-			p.fail("want a key")
-			return
+// key reads a key of an object that has count members, and the colon.
+func (p *parser) key(object, count uint32, seen map[string]bool) map[string]bool {
+	if p.space() != '"' {
+		p.fail("want a key")
+		return seen
+	}
+	i := uint32(len(p.d.nodes))
+	if p.string(); p.err != nil {
+		return seen
+	}
+	key, twice := p.d.string(i), false
+	if seen == nil {
+		for k := object + 1; k < i && !twice; k = p.d.nodes[k+1].next {
+			twice = p.d.string(k) == key
 		}
-		key := p.string()
-		twice := seen[key]
-		if len(members) <= fewMembers {
-			twice = find(members, key) >= 0
-		} else if seen == nil {
+		if count == fewMembers {
 			seen = make(map[string]bool, 4*fewMembers)
-			for i := range members {
-				seen[members[i].Key] = true
+			for k := object + 1; k < i; k = p.d.nodes[k+1].next {
+				seen[p.d.string(k)] = true
 			}
-			twice = seen[key]
-		}
-		if seen != nil {
 			seen[key] = true
 		}
-		if twice {
-			p.fail("key " + strconv.Quote(key) + " is there twice")
-		}
-		if p.space() != ':' {
-			p.fail("want a colon")
-			return
-		}
-		p.at++
-		if members == nil {
-			members = make([]Member, 0, 4)
-		}
-		members = append(members, Member{key, p.value()})
-	})
-	return members
+	} else {
+		twice = seen[key]
+		seen[key] = true
+	}
+	if twice {
+		p.fail("key " + strconv.Quote(key) + " is there twice")
+	}
+	if p.space() != ':' {
+		p.fail("want a colon")
+		return seen
+	}
+	p.at++
+	return seen
 }
 
 // number reads a number (RFC 8259 section 6).
-func (p *parser) number() Value {
+func (p *parser) number() {
 	start := p.at
 	p.word("-")
 	if !p.word("0") {
@@ -163,13 +211,13 @@ func (p *parser) number() Value {
 		}
 		p.digits()
 	}
-	return Value{kind: Number, text: p.text[start:p.at]}
+	p.add(Number, start)
 }
 
 // digits passes over one digit or more.
 func (p *parser) digits() {
-	start := p.at
-	for p.at < len(p.text) && p.text[p.at] >= '0' && p.text[p.at] <= '9' {
+	text, start := p.d.text, p.at
+	for p.at < len(text) && text[p.at] >= '0' && text[p.at] <= '9' {
 		p.at++
 	}
 	if p.at == start {
@@ -178,30 +226,42 @@ func (p *parser) digits() {
 }
 
 // string reads a string. One without escapes is a part of the text.
-func (p *parser) string() string {
-	start := p.at
-	for p.at++; p.at < len(p.text); p.at++ {
-		switch c := p.text[p.at]; {
+func (p *parser) string() {
+	text, start := p.d.text, p.at+1
+	for at := start; at < len(text); at++ {
+		c := text[at]
+		if c > '"' && c != '\\' {
+			continue
+		}
+		switch {
 		case c == '"':
+			p.at = at
+			p.add(String, start)
 			p.at++
-			return p.text[start+1 : p.at-1]
+			return
 		case c == '\\':
-			return p.unescape(p.text[start+1 : p.at])
+			p.at = at
+			s := p.unescape(text[start:at])
+			p.add(String, len(p.d.texts))
+			p.d.nodes[len(p.d.nodes)-1].escaped = true
+			p.d.texts = append(p.d.texts, s)
+			return
 		case c < ' ':
+			p.at = at
 			p.fail("control character in text")
-			return ""
+			return
 		}
 	}
+	p.at = len(text)
 	p.fail("text without an end")
-	return ""
 }
 
 // unescape reads the rest of a string whose first escape is next.
 func (p *parser) unescape(head string) string {
 	var b strings.Builder
 	b.WriteString(head)
-	for p.at < len(p.text) {
-		switch c := p.text[p.at]; {
+	for p.at < len(p.d.text) {
+		switch c := p.d.text[p.at]; {
 		case c == '"':
 			p.at++
 			return b.String()
@@ -225,11 +285,11 @@ func (p *parser) unescape(head string) string {
 // escape reads what begins with a backslash.
 func (p *parser) escape(b *strings.Builder) {
 	p.at++
-	if p.at == len(p.text) {
+	if p.at == len(p.d.text) {
 		p.fail("text without an end")
 		return
 	}
-	c := p.text[p.at]
+	c := p.d.text[p.at]
 	p.at++
 	if i := strings.IndexByte(`"\/bfnrt`, c); i >= 0 {
 		b.WriteByte("\"\\/\b\f\n\r\t"[i])
@@ -254,8 +314,8 @@ func (p *parser) escape(b *strings.Builder) {
 
 // unit reads the four digits of a \u escape.
 func (p *parser) unit() rune {
-	if p.at+4 <= len(p.text) {
-		if v, err := strconv.ParseUint(p.text[p.at:p.at+4], 16, 16); err == nil {
+	if p.at+4 <= len(p.d.text) {
+		if v, err := strconv.ParseUint(p.d.text[p.at:p.at+4], 16, 16); err == nil {
 			p.at += 4
 			return rune(v)
 		}

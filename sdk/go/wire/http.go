@@ -59,6 +59,9 @@ func (m *HTTPResponse) Decode(b []byte) error {
 		case 1:
 			m.Status = r.u32()
 		case 2:
+			if m.Headers == nil {
+				m.Headers = make([]Property, 0, 4)
+			}
 			m.Headers = r.property(m.Headers)
 		case 3:
 			m.Body = r.bytes()

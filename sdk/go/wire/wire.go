@@ -194,11 +194,17 @@ func appendKey(dst []byte, num uint64, typ byte) []byte {
 	return appendVarint(dst, num<<3|uint64(typ))
 }
 
-// appendUint writes nothing for zero, which is what absence means.
+// appendUint writes nothing for zero, which is what absence means. Most fields
+// are absent, so that this, and the likes of it, are to be inlined.
 func appendUint(dst []byte, num, v uint64) []byte {
 	if v == 0 {
 		return dst
 	}
+	return appendNumber(dst, num, v)
+}
+
+//go:noinline
+func appendNumber(dst []byte, num, v uint64) []byte {
 	return appendVarint(appendKey(dst, num, typeVarint), v)
 }
 
@@ -218,8 +224,14 @@ func appendBytes[T string | []byte](dst []byte, num uint64, v T) []byte {
 
 // appendElement writes an element of a repeated field, which counts even when
 // it is empty.
+//
+//go:noinline
 func appendElement[T string | []byte](dst []byte, num uint64, v T) []byte {
-	dst = appendVarint(appendKey(dst, num, typeBytes), uint64(len(v)))
+	if n := len(v); n < 0x80 && num < 16 { // most are like that
+		dst = append(dst, byte(num<<3|typeBytes), byte(n))
+	} else {
+		dst = appendVarint(appendKey(dst, num, typeBytes), uint64(n))
+	}
 	return append(dst, v...)
 }
 
