@@ -64,9 +64,14 @@ func (v *validator) doors() {
 // enableAuthn: LSN-07.
 func (v *validator) enableAuthn() {
 	for _, l := range v.cfg.open() {
-		if l.EnableAuthn == AuthnOff {
-			v.warn(below(l.path, "enable_authn"), "auth.chain is not asked: everybody who can reach %s is let in, under any user name and client id", l.Bind)
+		if l.EnableAuthn != AuthnOff {
+			continue
 		}
+		who := "who can reach " + l.Bind.String()
+		if v.demands(l) {
+			who = "with a certificate of the right authority"
+		}
+		v.warn(below(l.path, "enable_authn"), "auth.chain is not asked: everybody %s is let in, under any user name and client id", who)
 	}
 }
 
@@ -107,8 +112,7 @@ func (v *validator) claimable(config map[string]any) (out []string) {
 	all, _ := config["listeners"].(map[string]any)
 	for _, l := range v.cfg.open() {
 		name := l.path[1] + ":" + l.path[2]
-		t := v.cfg.Listeners.TLS[l.path[2]].TLS
-		if l.ProxyProtocol || l.path[1] == "tls" && t.Verify == VerifyPeer && t.FailIfNoPeerCert {
+		if l.ProxyProtocol || v.demands(l) {
 			continue
 		}
 		own, _ := all[name].(map[string]any)
@@ -123,6 +127,12 @@ func (v *validator) claimable(config map[string]any) (out []string) {
 		}
 	}
 	return out
+}
+
+// demands reports whether nobody comes to MQTT without a verified certificate.
+func (v *validator) demands(l listener) bool {
+	t := v.cfg.Listeners.TLS[l.path[2]].TLS
+	return l.path[1] == "tls" && t.Verify == VerifyPeer && t.FailIfNoPeerCert
 }
 
 // names reports whether settings of certmap give clients names.

@@ -229,6 +229,32 @@ func askedOutside(t *testing.T, addr string, s *authServer) {
 	}
 }
 
+// The acl.conf that EMQX takes without being told is taken here, and again when it
+// changes; one with a fault changes nothing (AUTHZ-10).
+func TestImportedRules(t *testing.T) {
+	t.Parallel()
+	dir := installation(t, "listeners.tcp.default.bind = \"127.0.0.1:0\"\nauthentication = []\n")
+	rules := write(t, filepath.Join(dir, "etc", "acl.conf"), "{deny, all, publish, [\"a/#\"]}.\n{allow, all}.\n")
+	p := launchIn(t, dir, "-c", "etc/emqx.conf")
+	p.wait("listening", patience)
+	c := come(t, p.addr("tcp:default"), mqtt.V50, "c", "alice", "x")
+	check := func(a, b byte) {
+		t.Helper()
+		if gotA, gotB := c.publishes("a/x"), c.publishes("b/x"); gotA != a || gotB != b {
+			t.Errorf("a/x: %#x, want %#x; b/x: %#x, want %#x", gotA, a, gotB, b)
+		}
+	}
+	check(0x87, 0x10)
+	write(t, rules, "{deny, all, publish, [\"a/#\"]}.\n{allow, all\n")
+	if l := p.wait("reload failed", patience); !strings.Contains(l.text("error"), "etc/acl.conf:3: authorization.sources: want a comma") {
+		t.Errorf("the log says %v", l)
+	}
+	check(0x87, 0x10)
+	write(t, rules, "{deny, all, publish, [\"b/#\"]}.\n{allow, all}.\n")
+	p.wait("configuration reloaded", patience)
+	check(0x10, 0x87)
+}
+
 // A file of EMQX is watched like any other, and those that it includes.
 func TestImportedFileIsReloaded(t *testing.T) {
 	t.Parallel()

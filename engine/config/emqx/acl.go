@@ -45,10 +45,10 @@ func aclRules(name string, data []byte, old bool) (*ruleFile, error) {
 			break
 		}
 		if err := f.rule(&list[i]); err != nil {
-			return nil, fmt.Errorf("line %d: %w", list[i].line, err)
+			return nil, lineError{list[i].line, err}
 		}
 		if len(f.rules) > maxRules {
-			return nil, fmt.Errorf("line %d: these are more than %d rules", list[i].line, maxRules)
+			return nil, lineError{list[i].line, fmt.Errorf("these are more than %d rules", maxRules)}
 		}
 	}
 	return f, nil
@@ -435,7 +435,12 @@ func (c *conversion) ruleSource(k *key, path string) (reason string) {
 	c.Files = append(c.Files, path)
 	f, err := aclRules(c.shown(path), data, c.Grammar == "EMQX 4")
 	if err != nil {
-		c.fail(Place{File: c.shown(path)}, k.String(), "%v", err)
+		at := Place{File: c.shown(path)}
+		var fault lineError
+		if errors.As(err, &fault) {
+			at.Line, err = fault.line, fault.err
+		}
+		c.fail(at, k.String(), "%v", err)
 		return ""
 	}
 	at := []string{"plugins", "acl"}

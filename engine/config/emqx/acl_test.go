@@ -44,7 +44,7 @@ func TestTerms(t *testing.T) {
 		"X.":                          `nothing of a rule begins with 'X'`,
 		"#{a => b}.":                  `nothing of a rule begins with '#'`,
 		`{a, "b}.`:                    "the text has no end",
-		"{a, \"b\nc\"}.":              "printable ASCII",
+		"{a, \"b\nc\"}.":              "no end in its line",
 		`{a, "é"}.`:                   "printable ASCII",
 		`{a, "\d"}.`:                  "it is written twice",
 		`{a, <<1,2>>}.`:               "want a text in <<",

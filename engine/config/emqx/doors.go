@@ -520,15 +520,20 @@ func (c *conversion) finishChain() {
 }
 
 // acceptCertificates: a verified certificate is enough where nobody is asked who a
-// client is (MAP-11), also when somebody is asked what it may do.
+// client is (MAP-11), also when somebody is asked what it may do: then it has to be
+// one that the listener demands.
 func (c *conversion) acceptCertificates() {
 	if c.certmap || len(c.authz) == 0 || len(c.authn) > 0 || len(c.shutAuthn) > 0 || c.anonymous != nil {
 		return
 	}
-	if slices.ContainsFunc(c.listeners, func(l *source) bool {
-		return c.out.text([]string{"listeners", "tls", l.name, "tls", "verify"}) == "verify_peer"
-	}) {
-		c.certmap, c.names = true, [][]string{{"plugins", "certmap", "config"}}
+	for _, l := range c.listeners {
+		path := []string{"listeners", l.transportHere(), l.name}
+		if c.out.text(append(slices.Clone(path), "tls", "verify")) != "verify_peer" || c.out.text(append(slices.Clone(path), "tls", "fail_if_no_peer_cert")) != "true" {
+			continue
+		}
+		if said := c.out.get(append(path, "enable_authn")); said == nil || said.value == true {
+			c.out.force(append(path, "enable_authn"), false, l.at, "the certificate is enough, as the file names nobody to ask")
+		}
 	}
 }
 

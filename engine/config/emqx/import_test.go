@@ -1,6 +1,8 @@
 package emqx
 
 import (
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -11,6 +13,12 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/wicketmq/wicket/engine/config"
+	acl "github.com/wicketmq/wicket/plugins/acl/rules"
+	"github.com/wicketmq/wicket/plugins/certmap/identity"
+	"github.com/wicketmq/wicket/plugins/http/backend"
+	"github.com/wicketmq/wicket/plugins/jwt/token"
+	wicket "github.com/wicketmq/wicket/sdk/go"
+	"github.com/wicketmq/wicket/sdk/go/wire"
 )
 
 var update = flag.Bool("update", false, "write golden files and generated pages instead of comparing with them")
@@ -96,11 +104,43 @@ func loads(t *testing.T, r *Result) {
 	if err := os.WriteFile("wicket.yaml", r.YAML, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := config.Load(config.Sources{Files: []string{"wicket.yaml"}}); err != nil {
+	cfg, _, err := config.Load(config.Sources{Files: []string{"wicket.yaml"}})
+	if err != nil {
 		t.Errorf("the YAML is not good: %v\n%s", err, r.YAML)
+	} else {
+		loadsPlugins(t, cfg)
 	}
 	if n := strings.Count(string(r.YAML), "\n"); n != len(r.Lines) {
 		t.Errorf("%d lines of YAML, %d places", n, len(r.Lines))
+	}
+}
+
+// loadsPlugins checks that plugins take the settings that were made for them.
+func loadsPlugins(t *testing.T, cfg *config.Config) {
+	t.Helper()
+	for name, p := range cfg.Plugins {
+		settings, err := json.Marshal(p.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &wicket.LoadInfo{}
+		l.Plugin, l.Config, l.Upstreams = name, string(settings), p.Upstreams
+		switch p.File {
+		case "builtin:http":
+			_, _, err = backend.New(l)
+		case "builtin:acl":
+			_, _, err = acl.New(l)
+		case "builtin:certmap":
+			_, _, err = identity.New(string(settings))
+		case "builtin:jwt":
+			if f := p.Config["public_key_file"]; f != nil {
+				l.Files = append(l.Files, wire.File{Key: "public_key_file", Path: f.(string), Content: []byte("-----BEGIN PUBLIC KEY-----")})
+			}
+			_, err = token.New(l)
+		}
+		if err != nil && !errors.Is(err, wicket.ErrKeys) {
+			t.Errorf("plugin %s: %v\n%s", name, err, settings)
+		}
 	}
 }
 

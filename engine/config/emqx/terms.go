@@ -1,6 +1,7 @@
 package emqx
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,6 +31,15 @@ const (
 	tuple
 	sequence
 )
+
+// lineError is a fault in a file of terms.
+type lineError struct {
+	line int
+	err  error
+}
+
+func (e lineError) Error() string { return fmt.Sprintf("line %d: %v", e.line, e.err) }
+func (e lineError) Unwrap() error { return e.err }
 
 // is reports whether a term is an atom of that name.
 func (t *term) is(name string) bool { return t.kind == atom && t.text == name }
@@ -71,7 +81,7 @@ func (t *term) show(b *strings.Builder) {
 // else Erlang has is an error, with its line.
 func terms(data []byte) ([]term, error) {
 	if !utf8.Valid(data) {
-		return nil, fmt.Errorf("it is no UTF-8")
+		return nil, lineError{0, errors.New("the file is no UTF-8")}
 	}
 	s := &termScanner{text: string(data), line: 1}
 	var out []term
@@ -81,7 +91,7 @@ func terms(data []byte) ([]term, error) {
 			err = fmt.Errorf("want a full stop behind the term")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", s.line, err)
+			return nil, lineError{s.line, err}
 		}
 		out = append(out, t)
 	}
@@ -230,7 +240,9 @@ func (s *termScanner) quoted(end byte) (string, error) {
 		case c == end:
 			s.at++
 			return b.String(), nil
-		case c == '\n' || c < ' ' && c != '\t' || c > '~':
+		case c == '\n':
+			return "", errors.New("the text has no end in its line")
+		case c < ' ' && c != '\t' || c > '~':
 			return "", fmt.Errorf("a text may have printable ASCII characters only")
 		case c != '\\':
 			b.WriteByte(c)
