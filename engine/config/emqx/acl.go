@@ -29,7 +29,6 @@ type ruleFile struct {
 	rest    string // what no rule covers: allow, deny, or nothing
 	skipped []Finding
 	widened []Finding
-	err     error
 }
 
 // aclRules reads an acl.conf.

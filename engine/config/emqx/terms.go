@@ -211,7 +211,7 @@ func (s *termScanner) word() string {
 // binary reads <<"text">>, also with /utf8 behind the text.
 func (s *termScanner) binary() (string, error) {
 	s.at += len("<<")
-	if s.take('>') && s.take('>') {
+	if s.closes() {
 		return "", nil
 	}
 	if !s.next() || s.text[s.at] != '"' {
@@ -222,10 +222,19 @@ func (s *termScanner) binary() (string, error) {
 		return "", err
 	}
 	s.at += len(s.text[s.at:]) - len(strings.TrimPrefix(s.text[s.at:], "/utf8"))
-	if !s.take('>') || !s.take('>') {
+	if !s.closes() {
 		return "", fmt.Errorf("want >> behind the text")
 	}
 	return text, nil
+}
+
+// closes skips blanks, and >> if it is there.
+func (s *termScanner) closes() bool {
+	found := s.next() && strings.HasPrefix(s.text[s.at:], ">>")
+	if found {
+		s.at += len(">>")
+	}
+	return found
 }
 
 // escapes are those that mean one character.
