@@ -41,8 +41,15 @@ func (m *module) check(plugin string, lim Limits, granted uint64, wasi map[strin
 	add(atMost("functions", max(m.codes, uint32(len(m.functions))), maxFunctions))
 	add(atMost("data segments", m.data, maxDataSegments))
 	add(atMost("bytes of element segments", uint32(m.elementBytes), maxElementBytes))
+	if more := len(errs) - maxProblems; more > 0 {
+		errs = append(errs[:maxProblems], fmt.Errorf("and %d more", more))
+	}
 	return errors.Join(errs...)
 }
+
+// maxProblems is how much that is wrong with a module is reported. Somebody has
+// to read it.
+const maxProblems = 20
 
 func atMost(what string, n, limit uint32) error {
 	if n > limit {

@@ -118,6 +118,8 @@ func TestRefused(t *testing.T) {
 			[]string{"unknown function wicket.open_file", "password_verify"}},
 		{"unknown WASI", pluginModule().imports(importFunc(moduleWASI, "fork", 3)).bytes(),
 			[]string{"unknown function wasi_snapshot_preview1.fork"}},
+		{"unknown imports", pluginModule().imports(many(100, importFunc("wicket", "open_file", 3))...).bytes(),
+			[]string{"unknown function wicket.open_file", "and 80 more"}},
 		{"import signature", pluginModule().imports(importFunc("wicket", "features", 0)).bytes(),
 			[]string{"wicket.features as () -> i32", "expected () -> i64"}},
 		{"WASI signature", pluginModule().imports(importFunc(moduleWASI, "proc_exit", 3)).bytes(),

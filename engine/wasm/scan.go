@@ -11,7 +11,7 @@ import (
 // module is what the scanner reads of a binary before it is compiled: enough
 // to refuse what the engine would not bound, and to say clearly what is wrong.
 type module struct {
-	types     []string // signatures, such as "(i32, i64) -> i32"
+	types     [][]byte // as they are in the section
 	imports   []importEntry
 	functions []uint32 // type of each function the module defines
 	tables    []limits
@@ -88,7 +88,11 @@ func (m *module) section(id byte, s *scanner) {
 	size := len(s.B)
 	switch id {
 	case format.SectionType:
-		s.vector("types", maxScanTypes, func() { m.types = append(m.types, s.signature()) })
+		s.vector("types", maxScanTypes, func() {
+			before := s.B
+			s.function()
+			m.types = append(m.types, before[:len(before)-len(s.B)])
+		})
 	case format.SectionImport:
 		s.vector("imports", maxScanImports, func() { m.imports = append(m.imports, s.importEntry()) })
 	case format.SectionFunction:
@@ -143,11 +147,12 @@ func (m *module) signature(index uint32) string {
 	return m.typeText(m.functions[index])
 }
 
+// typeText returns a type as a signature, such as "(i32, i64) -> i32".
 func (m *module) typeText(index uint32) string {
 	if uint64(index) >= uint64(len(m.types)) {
 		return ""
 	}
-	return m.types[index]
+	return newScanner(m.types[index]).signature()
 }
 
 // scanner is a reader that bounds what it reads.
@@ -226,33 +231,25 @@ func (s *scanner) limits() limits {
 }
 
 func (s *scanner) signature() string {
+	params, results := s.function()
+	text := "(" + strings.Join(params, ", ") + ") -> "
+	if len(results) == 1 {
+		return text + results[0]
+	}
+	return text + "(" + strings.Join(results, ", ") + ")"
+}
+
+// function reads a function type.
+func (s *scanner) function() (params, results []string) {
 	if form := s.Byte(); s.Err == nil && form != 0x60 {
 		s.Failf("has a type of unsupported form 0x%02x", form)
 	}
-	var b strings.Builder
-	b.WriteByte('(')
-	s.valueTypes(&b)
-	b.WriteString(") -> ")
-	var r strings.Builder
-	if n := s.valueTypes(&r); n == 1 {
-		b.WriteString(r.String())
-	} else {
-		b.WriteByte('(')
-		b.WriteString(r.String())
-		b.WriteByte(')')
-	}
-	return b.String()
+	return s.valueTypes(), s.valueTypes()
 }
 
-func (s *scanner) valueTypes(b *strings.Builder) (n int) {
-	s.vector("parameters", maxScanParams, func() {
-		if n > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(s.valueType())
-		n++
-	})
-	return n
+func (s *scanner) valueTypes() (list []string) {
+	s.vector("parameters", maxScanParams, func() { list = append(list, s.valueType()) })
+	return list
 }
 
 func (s *scanner) valueType() string {
