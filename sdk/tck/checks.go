@@ -1,6 +1,7 @@
 package tck
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"unicode/utf8"
@@ -18,7 +19,7 @@ type Check struct {
 }
 
 // Checks are put to a guest that is loaded.
-var Checks = append(basicChecks, featureChecks...)
+var Checks = slices.Concat(basicChecks, featureChecks, tokenChecks)
 
 var basicChecks = []Check{
 	{"MANY-01", "a thousand requests wait at once and end in any order, each with its own state", manyPending, ""},

@@ -20,7 +20,7 @@ const (
 )
 
 // Features are all that checks are selected by.
-var Features = []string{KV, Metrics, Timers, Events, Disconnect}
+var Features = []string{KV, Metrics, Timers, Events, Disconnect, JWT}
 
 // featureChecks are the rules of ABI 1.3 for guests.
 var featureChecks = []Check{

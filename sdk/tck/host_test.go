@@ -23,7 +23,7 @@ func (b backend) Send(_ context.Context, _ upstream.Request, done func(upstream.
 	go done(upstream.Response{Status: 200, Body: []byte(b)}, nil)
 }
 
-var grants = []string{wasm.GrantPassword, wasm.GrantHTTP, wasm.GrantKV, wasm.GrantMetrics, wasm.GrantTimers, wasm.GrantDisconnect}
+var grants = []string{wasm.GrantPassword, wasm.GrantHTTP, wasm.GrantKV, wasm.GrantMetrics, wasm.GrantTimers, wasm.GrantDisconnect, wasm.GrantJWT}
 
 // hosted is a guest of the kit on the broker's own host.
 func hosted(tb testing.TB, h *wasm.Host, language string, limits wasm.Limits) *wasm.Plugin {

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -188,6 +189,30 @@ func TestAnswers(t *testing.T) {
 		i.after(60_001)
 		if got := i.login(nil); got != "allow next" || i.puts != 1 || i.asked != 2 {
 			t.Errorf("%d: %s, %d sets, asked %d times", res.Status, got, i.puts, i.asked)
+		}
+	}
+}
+
+// The settings of the request.
+func TestRequest(t *testing.T) {
+	l := load(`{"use_jwks":true,"upstream":"idp","path":"/keys","refresh_interval":"1h30m","headers":{"Accept":"*/*","x-realm":"plant"},"algorithm":"public-key"}`)
+	l.Upstreams = []string{"other", "idp"}
+	a, err := New(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := a.keys
+	want := []wicket.Property{{Key: "accept", Value: "*/*"}, {Key: "x-realm", Value: "plant"}}
+	if k.interval != 5_400_000 || k.request.Upstream != "idp" || k.request.Path != "/keys" || !slices.Equal(k.request.Headers, want) || !slices.Equal(k.algorithms, publicKey) {
+		t.Errorf("%+v", k)
+	}
+	for text, want := range map[string]int64{"300": 300, "5m": 300, "1h": 3600, "0": 0, "": -1, "s": -1, "5x": -1, "5m x": -1, "-5": -1, "500ms": -1, "99999999999": -1} {
+		got, ok := parseSeconds(text)
+		if !ok {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
 		}
 	}
 }

@@ -192,6 +192,10 @@ func (s *settings) remote(on bool, algorithms []string) *keySet {
 	if headers, ok := s.Object.Object("headers"); ok {
 		for _, name := range headers.Keys() {
 			value, _ := headers.Text(name)
+			if strings.EqualFold(name, "accept") {
+				r.Headers[0].Value = value
+				continue
+			}
 			r.Headers = append(r.Headers, wicket.Property{Key: name, Value: value})
 		}
 	}
@@ -233,16 +237,30 @@ func (s *settings) seconds(key string, otherwise, most int64) int64 {
 	return n
 }
 
-func parseSeconds(text string) (int64, bool) {
-	unit := int64(1)
-	for suffix, size := range map[string]int64{"s": 1, "m": 60, "h": 3600} {
-		if rest, ok := strings.CutSuffix(text, suffix); ok {
-			text, unit = rest, size
-			break
+// parseSeconds reads 300, 300s, 5m or 1h30m.
+func parseSeconds(text string) (total int64, ok bool) {
+	for text != "" {
+		digits := text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
+		n, err := strconv.ParseInt(digits, 10, 32)
+		if text = text[len(digits):]; err != nil {
+			return 0, false
 		}
+		unit := int64(1)
+		if text != "" {
+			switch text[0] {
+			case 's':
+			case 'm':
+				unit = 60
+			case 'h':
+				unit = 3600
+			default:
+				return 0, false
+			}
+			text = text[1:]
+		}
+		total, ok = total+n*unit, true
 	}
-	n, err := strconv.ParseInt(text, 10, 32)
-	return n * unit, err == nil
+	return total, ok
 }
 
 // Keys of EMQX's JWT authenticator whose place is elsewhere here.

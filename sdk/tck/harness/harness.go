@@ -78,6 +78,7 @@ type Guest struct {
 	Hears    uint32 // questions it wants to be asked
 	Refuse   int64  // when negative, what host calls, metric_define, timer_set and client_disconnect return
 	Keeps
+	Tokens
 	Fields   map[[2]int32]string // cert_field by field and index
 	tb       testing.TB
 	ctx      context.Context
@@ -215,6 +216,7 @@ func imports(ctx context.Context, rt wazero.Runtime) error {
 		return r.ID
 	})
 	keepImports(export)
+	tokenImports(export)
 	_, err := b.Instantiate(ctx)
 	return err
 }

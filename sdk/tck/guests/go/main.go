@@ -72,6 +72,9 @@ func authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
 	if v, done := keep(c); done {
 		return v
 	}
+	if v, done := token(ctx, c); done {
+		return v
+	}
 	return call(ctx, c)
 }
 
