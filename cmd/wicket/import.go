@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -56,7 +58,7 @@ func (f *importFlags) run(name string, out, errOut io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("cannot import: %w", err)
 	}
-	var o emqx.Options
+	o := emqx.Options{Secret: sync.OnceValue(rand.Text)}
 	if f.out != "" {
 		o.Base = filepath.Dir(f.out)
 	}
@@ -64,7 +66,7 @@ func (f *importFlags) run(name string, out, errOut io.Writer) error {
 	printFindings(errOut, "shut", result.Closed)
 	printFindings(errOut, "", result.Lost)
 	printFindings(errOut, "note", result.Notes)
-	if err := f.good(name, data, errOut); err != nil {
+	if err := f.good(name, data, o, errOut); err != nil {
 		return fmt.Errorf("cannot import %s:\n%w", name, err)
 	}
 	if err := f.write(result.YAML, out); err != nil {
@@ -90,9 +92,10 @@ func readBounded(name string) ([]byte, error) {
 
 // good loads what was made by the rules of every configuration. Its mistakes
 // are those of the file that was imported, at their lines.
-func (f *importFlags) good(name string, data []byte, errOut io.Writer) error {
+func (f *importFlags) good(name string, data []byte, o emqx.Options, errOut io.Writer) error {
+	o.Base = ""
 	src := config.Sources{Files: []string{name}, Convert: func(string, []byte) config.Converted {
-		return converted(emqx.Import(name, data, emqx.Options{}))
+		return converted(emqx.Import(name, data, o))
 	}}
 	cfg, report, err := config.Load(src)
 	if err != nil || !f.check {

@@ -39,6 +39,11 @@ type Options struct {
 	// ReadFile reads files that are included; nil means a bounded read of
 	// regular files.
 	ReadFile func(string) ([]byte, error)
+
+	// Secret makes a random text where a plugin needs one that EMQX has no key for;
+	// nil means that what would need one is lost. It is for an import that is
+	// kept: a secret that changed with each reading would be none.
+	Secret func() string
 }
 
 // Place is a line of a file, from 1; Line 0 is the file as a whole.

@@ -122,7 +122,7 @@ func (c *conversion) block(f *form, k *key, name string) *block {
 func (b *block) carry(file string) (reason string) {
 	c := b.conversion
 	b.walk(b.key.val, nil)
-	if b.form == &httpForm && b.key.val.fields.get("method") == nil { // it has no default (T-25)
+	if _, asks := b.form.options["method"]; asks && b.key.val.fields.get("method") == nil { // it has no default (T-25)
 		b.bad(b.key, "the method is missing, get or post, as in method = post, body { username = \"${username}\", password = \"${password}\" }")
 	}
 	b.verify()

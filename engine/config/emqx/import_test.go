@@ -17,6 +17,7 @@ import (
 	"github.com/wicketmq/wicket/plugins/certmap/identity"
 	"github.com/wicketmq/wicket/plugins/http/backend"
 	"github.com/wicketmq/wicket/plugins/jwt/token"
+	"github.com/wicketmq/wicket/plugins/scram/exchange"
 	wicket "github.com/wicketmq/wicket/sdk/go"
 	"github.com/wicketmq/wicket/sdk/go/wire"
 )
@@ -25,8 +26,8 @@ var update = flag.Bool("update", false, "write golden files and generated pages 
 
 // TestImport runs the dialogues of testdata/import: the first file of an
 // archive is imported, beside the others, and what comes out is compared with
-// its last two, "yaml" and "report". The comment may hold "env NAME=VALUE" and
-// "base DIRECTORY".
+// its last two, "yaml" and "report". The comment may hold "env NAME=VALUE",
+// "base DIRECTORY" and "secret TEXT".
 func TestImport(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join("testdata", "import", "*.txtar"))
 	if err != nil || len(names) == 0 {
@@ -82,6 +83,8 @@ func dialogue(t *testing.T, archive *txtar.Archive) (yaml, report string) {
 		case "env":
 			name, value, _ := strings.Cut(rest, "=")
 			env[name] = value
+		case "secret":
+			o.Secret = func() string { return rest }
 		case "base":
 			o.Base = rest
 		case "", "#":
@@ -132,6 +135,8 @@ func loadsPlugins(t *testing.T, cfg *config.Config) {
 			_, _, err = acl.New(l)
 		case "builtin:certmap":
 			_, _, err = identity.New(string(settings))
+		case "builtin:scram":
+			_, _, err = exchange.New(l)
 		case "builtin:jwt":
 			if f := p.Config["public_key_file"]; f != nil {
 				l.Files = append(l.Files, wire.File{Key: "public_key_file", Path: f.(string), Content: []byte("-----BEGIN PUBLIC KEY-----")})
