@@ -11,14 +11,19 @@ import (
 )
 
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o acl.wasm ./acl
+//go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o audit.wasm ./audit
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o certmap.wasm ./certmap
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o http.wasm ./http
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o jwt.wasm ./jwt
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o password.wasm ./password
+//go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o ratelimit.wasm ./ratelimit
 //go:generate env GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= GOWASM= GOEXPERIMENT= go build -buildvcs=false -trimpath "-ldflags=-s -w -buildid=" -buildmode=c-shared -o scram.wasm ./scram
 
 //go:embed acl.wasm
 var acl []byte
+
+//go:embed audit.wasm
+var audit []byte
 
 //go:embed certmap.wasm
 var certmap []byte
@@ -32,6 +37,9 @@ var jwt []byte
 //go:embed password.wasm
 var password []byte
 
+//go:embed ratelimit.wasm
+var ratelimit []byte
+
 //go:embed scram.wasm
 var scram []byte
 
@@ -42,12 +50,14 @@ type builtin struct {
 }
 
 var builtins = map[string]builtin{
-	"acl":      {acl, nil},
-	"certmap":  {certmap, nil},
-	"http":     {http, []string{"http"}},
-	"jwt":      {jwt, []string{"http", "jwt"}},
-	"password": {password, []string{"password"}},
-	"scram":    {scram, []string{"http"}},
+	"acl":       {acl, nil},
+	"audit":     {audit, []string{"http", "metrics", "timers"}},
+	"certmap":   {certmap, nil},
+	"http":      {http, []string{"http"}},
+	"jwt":       {jwt, []string{"http", "jwt"}},
+	"password":  {password, []string{"password"}},
+	"ratelimit": {ratelimit, []string{"kv", "metrics"}},
+	"scram":     {scram, []string{"http"}},
 }
 
 // Names are the plugins that Builtin knows.

@@ -32,6 +32,8 @@ const (
 	Banned                Reason = 0x8A
 	BadAuthMethod         Reason = 0x8C
 	QuotaExceeded         Reason = 0x97
+
+	ConnectionRateExceeded Reason = 0x9F
 )
 
 // Verdict is the answer of a handler. Its methods return a changed copy and

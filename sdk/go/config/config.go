@@ -34,7 +34,8 @@ type Object struct {
 type entry struct {
 	key   string
 	value json.Value
-	inner *Object // of a value that is an object
+	inner *Object   // of a value that is an object
+	list  []*Object // of one that is a list of objects
 	known bool
 }
 
@@ -154,6 +155,23 @@ func (o *Object) Object(key string) (*Object, bool) {
 	return o.get(key).inner, ok
 }
 
+// Objects returns a value that is a list of blocks of settings.
+func (o *Object) Objects(key string) ([]*Object, bool) {
+	list, ok := o.is(key, json.Array, "a list of keys with values")
+	e := o.get(key)
+	e.list = nil
+	for i, v := range list.List() {
+		at := key + "[" + strconv.Itoa(i) + "]"
+		if v.Kind() != json.Object {
+			o.Fault(at, "want keys with values, not "+kind(v))
+			ok = false
+			continue
+		}
+		e.list = append(e.list, object(v, o.path+at+".", o.faults))
+	}
+	return e.list, ok
+}
+
 // Value returns a value of any kind as it is; whatever is inside of it counts
 // as known.
 func (o *Object) Value(key string) json.Value {
@@ -205,6 +223,9 @@ func (o *Object) strangers() {
 		}
 		if e.inner != nil {
 			e.inner.strangers()
+		}
+		for _, one := range e.list {
+			one.strangers()
 		}
 	}
 }
