@@ -145,10 +145,10 @@ func (m *Manager) obtain(ctx context.Context, c *certificate) {
 	c.leaf, c.failures = leaf, 0
 	c.due = renewal(leaf, m.o.RenewBefore, m.random())
 	m.o.Log.Info("certificate obtained", "names", strings.Join(c.names, " "), "file", c.file, "not_after", leaf.NotAfter, "renewal", c.due)
-	m.o.Alarms.Clear(AlarmName, c.names[0])
 	if err := m.o.Renewed(c.file); err != nil {
 		m.o.Log.Error("the new certificate cannot be used, the old one stays", "file", c.file, "error", err)
 	}
+	m.o.Alarms.Clear(AlarmName, c.names[0]) // after which clients are served
 }
 
 func (m *Manager) failed(c *certificate, err error) {

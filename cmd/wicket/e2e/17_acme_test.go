@@ -131,6 +131,7 @@ func leaf(addr string) *x509.Certificate {
 // CERT-14: the broker comes up without a certificate, answers the authority's
 // challenge on its own listener, serves what it is given, and renews it.
 func TestACME(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	ca := startPebble(t, port, 20*time.Second)
 	w := start(t, "-c", ca.yaml(t, port, "brief", ", versions: [tlsv1.3, tlsv1.2]"))
@@ -176,6 +177,7 @@ func (p *pebble) root(t *testing.T) string {
 // the reason and raises an alarm; a reload tries again. Later the old certificate stays
 // in use, over a restart too.
 func TestACMEWithoutDirectory(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	ca := startPebble(t, port, 20*time.Second)
 	ca.stop()
@@ -213,6 +215,7 @@ func TestACMEWithoutDirectory(t *testing.T) {
 
 // One whose name leads elsewhere gets nothing, and is told why.
 func TestACMEElsewhere(t *testing.T) {
+	t.Parallel()
 	ca := startPebble(t, freePort(t), time.Hour)
 	w := start(t, "-c", ca.yaml(t, freePort(t), "long", ""))
 	failed := w.wait("cannot obtain a certificate", patience)

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,6 +76,7 @@ func launch(t *testing.T, args ...string) *process {
 // launchIn is launch in a directory.
 func launchIn(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
+	shareCache(t, dir, args)
 	p := &process{t: t, news: make(chan struct{}), done: make(chan struct{})}
 	p.cmd = exec.Command(binary, append([]string{"run"}, args...)...)
 	p.cmd.Stdout = &p.out
@@ -88,6 +92,45 @@ func launchIn(t *testing.T, dir string, args ...string) *process {
 	go p.read(stderr)
 	t.Cleanup(p.end)
 	return p
+}
+
+// shareCache lets a broker find the plugins that others have compiled: the
+// cache in its data directory, when the test names one, becomes a link to the
+// cache of all tests. One that is there already stays.
+func shareCache(t *testing.T, dir string, args []string) {
+	t.Helper()
+	data := ""
+	for i, arg := range args[:max(len(args)-1, 0)] {
+		value := within(dir, args[i+1])
+		switch arg {
+		case "--data":
+			data = value
+		case "-c", "--config":
+			text, err := os.ReadFile(value)
+			switch {
+			case err != nil || data != "":
+			case strings.Contains(string(text), "data_dir: data\n"):
+				data = filepath.Join(filepath.Dir(value), "data")
+			case !strings.Contains(string(text), "data_dir"):
+				data = filepath.Join(dir, "data")
+			}
+		}
+	}
+	shared := filepath.Join(filepath.Dir(binary), "cache")
+	if data == "" || os.MkdirAll(shared, 0o700) != nil || os.MkdirAll(data, 0o700) != nil {
+		return
+	}
+	if err := os.Symlink(shared, filepath.Join(data, "cache")); err != nil && !errors.Is(err, fs.ErrExist) {
+		t.Fatal(err)
+	}
+}
+
+// within is a path as seen from dir.
+func within(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
 }
 
 func (p *process) read(stderr io.Reader) {

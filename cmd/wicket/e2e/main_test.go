@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,7 +19,22 @@ func TestMain(m *testing.M) {
 	os.Exit(buildAndRun(m))
 }
 
+// together is how many tests run at once unless -parallel says otherwise: most
+// of the time they wait for something.
+const together = "4"
+
+// sideBySide sets -parallel.
+func sideBySide() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given && !raceEnabled {
+		_ = flag.Set("test.parallel", together)
+	}
+}
+
 func buildAndRun(m *testing.M) int {
+	sideBySide()
 	dir, err := os.MkdirTemp("", "wicket-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
