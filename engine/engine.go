@@ -64,6 +64,7 @@ type Engine struct {
 	life     context.Context // ends when nobody is left to wait for an answer
 	end      context.CancelFunc
 	retiring sync.WaitGroup // plugins that a reload has replaced, and the watch over expiry
+	retired  chan struct{}  // closed when those of the last reload have ended; guarded by change
 }
 
 // Start brings a broker up. When it returns an error nothing is left behind;
@@ -196,7 +197,9 @@ func (e *Engine) Reload(cfg *config.Config) error {
 		e.broker.Rejudge("")
 	}
 	e.plugins = loaded
-	e.retiring.Go(func() { e.retire(before, old, loaded) })
+	earlier, retired := e.retired, make(chan struct{})
+	e.retired = retired
+	e.retiring.Go(func() { defer close(retired); e.retire(before, earlier, old, loaded) })
 	for _, c := range config.Diff(e.cfg, cfg) {
 		if c.Restart {
 			e.log.Warn("changed key takes effect at the next start", "key", c.Key, "old", c.Old, "new", c.New)

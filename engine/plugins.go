@@ -59,8 +59,9 @@ const leftAlone = time.Second
 
 // retire ends the plugins that a reload has replaced, once their gate is left
 // alone: a client asks the gate that it came to, link by link of the chain, and
-// again for its will.
-func (e *Engine) retire(gate *auth.Gate, old, kept plugins) {
+// again for its will. Gates before it may hold the same plugins: before is
+// closed when they are left alone too, and nil when there are none.
+func (e *Engine) retire(gate *auth.Gate, before <-chan struct{}, old, kept plugins) {
 	look := time.NewTicker(leftAlone)
 	defer look.Stop()
 	for seen := uint64(1<<64 - 1); e.life.Err() == nil; {
@@ -71,6 +72,12 @@ func (e *Engine) retire(gate *auth.Gate, old, kept plugins) {
 		seen = asked
 		select {
 		case <-look.C:
+		case <-e.life.Done():
+		}
+	}
+	if before != nil {
+		select {
+		case <-before:
 		case <-e.life.Done():
 		}
 	}

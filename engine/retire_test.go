@@ -26,6 +26,16 @@ func (*holder) Authorize(*auth.Access, func(auth.Verdict))              {}
 // A client whose question is half way through the chain when a reload comes
 // is asked about at the rest of the old chain, which is still there.
 func TestReloadInTheMiddleOfAChain(t *testing.T) {
+	for name, contents := range map[string][]string{"replaced": {"# changed"}, "kept, then replaced": {"", "# changed"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reloadInTheMiddle(t, contents)
+		})
+	}
+}
+
+// reloadInTheMiddle reloads once for each content of the users file.
+func reloadInTheMiddle(t *testing.T, contents []string) {
 	users := filepath.Join(t.TempDir(), "users")
 	load := func(content string) *config.Config {
 		if err := os.WriteFile(users, []byte(content), 0o600); err != nil {
@@ -64,8 +74,10 @@ func TestReloadInTheMiddleOfAChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer := <-h.asked
-	if err := e.Reload(load("# changed")); err != nil {
-		t.Fatal(err)
+	for _, content := range contents {
+		if err := e.Reload(load(content)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if e.plugins["password"] == last {
 		t.Fatal("the plugin was not replaced")
