@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -227,6 +230,44 @@ func askedOutside(t *testing.T, addr string, s *authServer) {
 			t.Errorf("the server is asked about %s, which the file of rules decides", topic)
 		}
 	}
+}
+
+// A JWT authenticator comes along with its claims and rules (AJWT-01, AUTHZ-07).
+func TestImportedJWT(t *testing.T) {
+	t.Parallel()
+	const secret = "a secret of at least thirty-two bytes"
+	dir := installation(t, `listeners.tcp.default.bind = "127.0.0.1:0"
+authentication { mechanism = jwt, use_jwks = false, algorithm = hmac-based, from = password, secret = "`+secret+`", verify_claims { sub = "${clientid}" }, acl_claim_name = rights }
+authorization { no_match = deny, sources = [] }
+`)
+	p := launchIn(t, dir, "-c", "etc/emqx.conf")
+	p.wait("listening", patience)
+	addr := p.addr("tcp:default")
+	token := signed(secret, `{"sub":"c1","rights":{"pub":["up/${clientid}"]}}`)
+	c := come(t, addr, mqtt.V50, "c1", "alice", token)
+	if c.reason() != 0 {
+		t.Fatalf("refused: %#x", c.reason())
+	}
+	if up, down := c.publishes("up/c1"), c.publishes("down"); up != 0x10 || down != 0x87 {
+		t.Errorf("up/c1: %#x, down: %#x", up, down)
+	}
+	for _, bad := range []struct{ id, token string }{{"c2", token}, {"c1", signed("another", `{"sub":"c1"}`)}, {"c1", "no token"}} {
+		if got := come(t, addr, mqtt.V50, bad.id, "alice", bad.token).reason(); got < 0x86 {
+			t.Errorf("%+v: %#x", bad, got)
+		}
+	}
+	if strings.Contains(p.transcript(), secret) || strings.Contains(p.transcript(), token) {
+		t.Error("the log tells a secret")
+	}
+}
+
+// signed is a token by HS256 (RFC 7515).
+func signed(secret, claims string) string {
+	text := func(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+	token := text([]byte(`{"alg":"HS256"}`)) + "." + text([]byte(claims))
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(token))
+	return token + "." + text(mac.Sum(nil))
 }
 
 // The acl.conf that EMQX takes without being told is taken here, and again when it
