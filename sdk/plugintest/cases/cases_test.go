@@ -89,6 +89,12 @@ func TestUpdate(t *testing.T) {
 config: {users_file: users}
 
 cases:
+  - name: good
+    authenticate: {client_id: d1}
+    expect: {decision: next}
+  - name: good too
+    authenticate: {client_id: d1}
+    expect: {decision: next}
   - name: wrong
     authenticate: {client_id: d1, username: alice, password: secret}
     expect:   # this one goes
@@ -111,6 +117,12 @@ cases:
 config: {users_file: users}
 
 cases:
+  - name: good
+    authenticate: {client_id: d1}
+    expect: {decision: next}
+  - name: good too
+    authenticate: {client_id: d1}
+    expect: {decision: next}
   - name: wrong
     authenticate: {client_id: d1, username: alice, password: secret}
     expect:
@@ -146,11 +158,11 @@ cases:
 		t.Fatal(err)
 	}
 	results := run(t, r, suites[0])
-	if results[0].Pass || results[1].Pass || !results[2].Pass {
+	if !results[0].Pass || results[2].Pass || results[3].Pass || !results[4].Pass {
 		t.Fatalf("%+v", results)
 	}
-	if want := "- decision: deny\n- superuser: true\n+ decision: allow\n+ rules:\n"; !strings.HasPrefix(results[0].Steps[0].Diff, want) {
-		t.Errorf("%s", results[0].Steps[0].Diff)
+	if want := "- decision: deny\n- superuser: true\n+ decision: allow\n+ rules:\n"; !strings.HasPrefix(results[2].Steps[0].Diff, want) {
+		t.Errorf("%s", results[2].Steps[0].Diff)
 	}
 	if n, err := Update(results); n != 3 || err != nil {
 		t.Error(n, err)

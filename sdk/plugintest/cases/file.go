@@ -240,7 +240,7 @@ func Update(results []*Result) (n int, err error) {
 	bySuite := map[*Suite][]*StepResult{}
 	var order []*Suite
 	for _, r := range results {
-		if bySuite[r.Suite] == nil {
+		if !slices.Contains(order, r.Suite) {
 			order = append(order, r.Suite)
 		}
 		for _, s := range r.Steps {
