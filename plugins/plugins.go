@@ -54,7 +54,7 @@ var builtins = map[string]builtin{
 	"audit":     {audit, []string{"http", "metrics", "timers"}},
 	"certmap":   {certmap, nil},
 	"http":      {http, []string{"http"}},
-	"jwt":       {jwt, []string{"http", "jwt"}},
+	"jwt":       {jwt, []string{"http", "jwt", "kv"}},
 	"password":  {password, []string{"password"}},
 	"ratelimit": {ratelimit, []string{"kv", "metrics"}},
 	"scram":     {scram, []string{"http"}},

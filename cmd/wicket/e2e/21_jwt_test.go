@@ -213,8 +213,11 @@ func TestJWTKeySet(t *testing.T) {
 		published[i], tokens[i] = ecJWK(t, kid, keys[i].Public()), es256(t, `{"sub":"c1"}`, kid, keys[i])
 	}
 	s.publishes(published[0])
-	p := run(t, dir, httpYAML(fmt.Sprintf("  idp: { url: \"%s/realm\", tls: { cacertfile: ca.pem } }\n", strings.Replace(s.URL, "127.0.0.1", "localhost", 1)),
-		"  jwt: { file: \"builtin:jwt\", upstreams: [idp], config: { use_jwks: true, path: /keys, refresh_interval: 1s } }\n", "jwt"))
+	yaml := func(leeway int) string {
+		return httpYAML(fmt.Sprintf("  idp: { url: \"%s/realm\", tls: { cacertfile: ca.pem } }\n", strings.Replace(s.URL, "127.0.0.1", "localhost", 1)),
+			fmt.Sprintf("  jwt: { file: \"builtin:jwt\", upstreams: [idp], config: { use_jwks: true, path: /keys, refresh_interval: 1s, leeway: %d } }\n", leeway), "jwt")
+	}
+	p := run(t, dir, yaml(0))
 	addr := p.addr("tcp:default")
 	reason := func(i int) byte { return shows(t, addr, "c1", tokens[i]) }
 	if got := reason(0); got != 0 {
@@ -248,5 +251,10 @@ func TestJWTKeySet(t *testing.T) {
 	s.Close()
 	if got := reason(1); got != 0 {
 		t.Errorf("%#x while there is no issuer", got)
+	}
+	write(t, filepath.Join(dir, "wicket.yaml"), yaml(1))
+	p.hangup("configuration reloaded")
+	if got := reason(1); got != 0 {
+		t.Errorf("%#x after a reload while there is no issuer", got)
 	}
 }

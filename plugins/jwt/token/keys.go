@@ -15,6 +15,10 @@ const (
 	retryGap = 1_000
 )
 
+// keptFor is how long the keys outlive the instance that has asked for them, in
+// milliseconds: another one, after a reload or a failure, begins with them.
+const keptFor = 3600_000
+
 // maxSet is the longest key set that is taken.
 const maxSet = 256 << 10
 
@@ -22,7 +26,7 @@ var errNoKeys = errors.New("there are no keys of the issuer yet")
 
 // keySet is the JSON Web Key Set that an issuer publishes. One request at a time
 // asks for it, whatever the number of clients that wait; when the issuer is not
-// there the last keys stay (AJWT-01).
+// there the last keys stay (AJWT-01), those of another instance too.
 type keySet struct {
 	request    wicket.HTTPRequest
 	algorithms []string
@@ -32,6 +36,8 @@ type keySet struct {
 	put   func(slot int, keys wicket.JWTKeys) error
 
 	have    bool
+	failed  bool          // the last time
+	body    string        // what is there, if this instance has asked for it
 	current int64         // when they were right, in milliseconds
 	asked   int64         // when they were last asked for
 	busy    chan struct{} // closed when the answer is there; nil: nobody asks
@@ -50,7 +56,9 @@ func (k *keySet) begin() {
 			close(done)
 		}()
 		k.asked = ctx.Now()
-		if err := k.fetch(ctx); err != nil {
+		err := k.fetch(ctx)
+		k.keep()
+		if k.failed = err != nil; k.failed {
 			wicket.Warn("upstream " + strconv.Quote(k.request.Upstream) + " gives no keys: " + err.Error() + k.instead())
 			return
 		}
@@ -78,7 +86,29 @@ func (k *keySet) fetch(ctx *wicket.Context) error {
 	case len(res.Body) > maxSet:
 		return errors.New("its answer has " + strconv.Itoa(len(res.Body)) + " bytes; at most " + strconv.Itoa(maxSet) + " are read")
 	}
-	return k.put(slot, wicket.JWTKeys{Algorithms: k.algorithms, JWKS: res.Body})
+	if err := k.put(slot, wicket.JWTKeys{Algorithms: k.algorithms, JWKS: res.Body}); err != nil {
+		return err
+	}
+	k.body = string(res.Body)
+	return nil
+}
+
+// name is what the keys are kept by.
+func (k *keySet) name() string { return "keys " + k.request.Upstream + " " + k.request.Path }
+
+// keep leaves the keys to other instances. Without room they have to ask.
+func (k *keySet) keep() {
+	if k.body != "" {
+		_ = wicket.KV.Set(k.name(), []byte(k.body), keptFor)
+	}
+}
+
+// recall begins with the keys that another instance has left. They count only when
+// the issuer has been asked for newer ones.
+func (k *keySet) recall() {
+	if body, ok := wicket.KV.Get(k.name()); ok {
+		k.have = k.put(slot, wicket.JWTKeys{Algorithms: k.algorithms, JWKS: body}) == nil
+	}
 }
 
 // wait returns when nobody asks for keys.
@@ -89,8 +119,8 @@ func (k *keySet) wait() {
 }
 
 // ready asks for keys that are due, and waits for them when there are none, or when
-// they are so old that one that was withdrawn must not count any more. Otherwise
-// clients go on with those that are there.
+// they are so old that one that was withdrawn must not count any more. Otherwise,
+// and while the issuer is down, clients go on with those that are there.
 func (k *keySet) ready(ctx *wicket.Context) error {
 	if k == nil {
 		return nil
@@ -102,7 +132,7 @@ func (k *keySet) ready(ctx *wicket.Context) error {
 	switch age := now - k.current; {
 	case !k.have && now-k.asked < retryGap && k.busy == nil:
 		return errNoKeys
-	case !k.have || age > 2*k.interval && now-k.asked >= k.gap():
+	case !k.have || age > 2*k.interval && !k.failed:
 		k.begin()
 		k.wait()
 	case age > k.interval && now-k.asked >= k.gap():

@@ -19,6 +19,7 @@ type issuer struct {
 
 func newIssuer(t *testing.T, claims string) *issuer {
 	t.Helper()
+	wicket.TestReset()
 	i := &issuer{broker: says(claims), set: "1"}
 	i.http = func(r *wicket.HTTPRequest) (*wicket.HTTPResponse, error) {
 		if r.Upstream != "idp" || r.Path != "/keys" || r.Method != "" {
@@ -176,6 +177,49 @@ func TestLongIdle(t *testing.T) {
 	i.login(nil)
 	if !waited || i.puts != 2 {
 		t.Errorf("%d sets", i.puts)
+	}
+}
+
+// Another instance begins with the keys of the one before, once it has asked for
+// newer ones, and for an hour after that one has had word of the issuer.
+func TestInstances(t *testing.T) {
+	i := newIssuer(t, `{}`)
+	other := *i.keys
+	other.have, other.current, other.asked, other.body = false, 0, 0, ""
+	i.set = ""
+	other.recall()
+	if !other.have || i.puts != 2 {
+		t.Fatal("the keys are not there")
+	}
+	waited := 0
+	other.start = func(f func(*wicket.Context)) {
+		waited++
+		f(wicket.TestContext(i.broker))
+	}
+	i.keys, i.asked = &other, 0
+	if got := i.login(nil); got != "allow next" || waited != 1 || i.asked != 1 {
+		t.Errorf("%s; it has waited %d times and asked %d times", got, waited, i.asked)
+	}
+	i.set = "2"
+	i.after(10_000)
+	if got := i.login(nil); got != "allow next" || i.puts != 3 || other.body != "2" {
+		t.Errorf("%s, %d sets", got, i.puts)
+	}
+	wicket.TestAdvance(i.broker, keptFor)
+	last := keySet{request: other.request, put: other.put}
+	if last.recall(); last.have {
+		t.Error("keys of an instance that has long gone")
+	}
+}
+
+// Keys of another place are not taken.
+func TestOtherIssuer(t *testing.T) {
+	i := newIssuer(t, `{}`)
+	for _, r := range []wicket.HTTPRequest{{Upstream: "idp", Path: "/other"}, {Upstream: "other", Path: "/keys"}} {
+		k := keySet{request: r, put: i.keys.put}
+		if k.recall(); k.have {
+			t.Errorf("%s%s has keys", r.Upstream, r.Path)
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ func New(l *wicket.LoadInfo) (*Authenticator, error) {
 		return nil, err
 	}
 	if a.keys != nil {
+		a.keys.recall()
 		a.keys.begin()
 	} else if err := wicket.SetJWTKeys(slot, keys); err != nil {
 		return nil, errors.New(s.source + ": " + err.Error())
