@@ -37,6 +37,7 @@ const (
 	ReasonRefused      Reason = "refused_by_client"  // the client sent an alert, as when it does not trust our certificate
 	ReasonNotTLS       Reason = "not_tls"            // some other protocol
 	ReasonFlood        Reason = "flood"              // more bytes than a handshake needs
+	ReasonGaveWay      Reason = "gave_way"           // too many at a time, most of them from its address
 	ReasonProtocol     Reason = "protocol"           // any other violation of TLS
 	ReasonInternal     Reason = "internal"           // a defect of ours
 )
@@ -44,7 +45,7 @@ const (
 // Reasons lists all reasons.
 var Reasons = []Reason{
 	ReasonNoCert, ReasonUnknownCA, ReasonExpired, ReasonRevoked, ReasonUndetermined, ReasonTooDeep, ReasonBadUsage, ReasonBadCert, ReasonBadName,
-	ReasonVersion, ReasonCipher, ReasonALPN, ReasonNoServerCert, ReasonTimeout, ReasonEOF, ReasonRefused, ReasonNotTLS, ReasonFlood, ReasonProtocol, ReasonInternal,
+	ReasonVersion, ReasonCipher, ReasonALPN, ReasonNoServerCert, ReasonTimeout, ReasonEOF, ReasonRefused, ReasonNotTLS, ReasonFlood, ReasonGaveWay, ReasonProtocol, ReasonInternal,
 }
 
 // HandshakeError is a failed handshake with its reason and, when the client

@@ -88,7 +88,7 @@ func BenchmarkHello(b *testing.B) {
 }
 
 // recordHello is the first that a client sends.
-func recordHello(b *testing.B, name string) []byte {
+func recordHello(b testing.TB, name string) []byte {
 	b.Helper()
 	client, server := net.Pipe()
 	defer server.Close()

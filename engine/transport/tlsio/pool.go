@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -22,13 +23,20 @@ const DefaultHandshakes = 4096
 // memory, and how many compute at once, which bounds the processors taken from
 // the event loops. A handshake that waits for its peer, or inside [cert.Wait]
 // for whoever knows of revocation, counts only for the first, so slow ones
-// cannot keep others out. All methods are safe for use by any goroutine.
+// cannot keep others out.
+//
+// Nor can one source that fills the first bound with handshakes which it does not
+// go on with: when there is no place for a newcomer, the source with the most
+// gives one of them up, which then ends with [ErrGaveWay].
+//
+// All methods are safe for use by any goroutine.
 type Pool struct {
-	limit   int64
+	crowd   crowd
 	slots   slots
 	context context.Context // of every handshake; lets callbacks wait outside the slots
 	active  atomic.Int64
 	refused atomic.Uint64
+	gaveWay atomic.Uint64
 	panics  atomic.Uint64
 }
 
@@ -37,6 +45,7 @@ type Stats struct {
 	Active    int    // handshakes in progress
 	Computing int    // of these, those that are not waiting for their peer
 	Refused   uint64 // handshakes refused with ErrBusy
+	GaveWay   uint64 // handshakes ended with ErrGaveWay
 	Panics    uint64 // handshakes ended by a panic, recovered
 }
 
@@ -50,25 +59,32 @@ func NewPool(inProgress, running int) *Pool {
 	if running <= 0 {
 		running = runtime.GOMAXPROCS(0)
 	}
-	p := &Pool{limit: int64(inProgress), slots: make(slots, running)}
+	p := &Pool{crowd: crowd{limit: inProgress, sources: map[netip.Prefix]*source{}}, slots: make(slots, running)}
 	p.context = cert.WithWaiter(context.Background(), p.slots.without)
 	return p
 }
 
 // Start runs c's handshake on a goroutine of its own and calls done there with
-// the result; done posts to the loop, which then may Open c. Above the bound
-// it returns [ErrBusy] at once and done is not called. deadline is for the
-// whole handshake; the zero time means none.
+// the result; done posts to the loop, which then may Open c. Above the bound,
+// when nobody has to make room, it returns [ErrBusy] at once and done is not
+// called. deadline is for the whole handshake; the zero time means none.
 func (p *Pool) Start(c *Conn, deadline time.Time, done func(error)) error {
-	if p.active.Add(1) > p.limit {
-		p.active.Add(-1)
+	s := c.shake
+	gone, ok := p.crowd.enter(s)
+	if !ok {
 		p.refused.Add(1)
 		return ErrBusy
 	}
-	c.shake.slots = &p.slots
+	if gone != nil {
+		p.gaveWay.Add(1)
+		gone.abort(ErrGaveWay)
+	}
+	s.slots = &p.slots
+	p.active.Add(1)
 	go func() {
 		err := p.run(c, deadline)
 		p.active.Add(-1)
+		p.crowd.leave(s)
 		done(err)
 	}()
 	return nil
@@ -98,6 +114,7 @@ func (p *Pool) Stats() Stats {
 		Active:    int(p.active.Load()),
 		Computing: len(p.slots),
 		Refused:   p.refused.Load(),
+		GaveWay:   p.gaveWay.Load(),
 		Panics:    p.panics.Load(),
 	}
 }

@@ -78,6 +78,7 @@ type shake struct {
 	remote, local net.Addr
 	send          func([]byte) error
 	slots         *slots // nil outside a pool; written before the handshake starts
+	place         place  // in the pool's crowd, which owns it
 
 	mu      sync.Mutex
 	arrived sync.Cond // signalled on bytes and on abort
@@ -85,6 +86,7 @@ type shake struct {
 	off     int
 	record  int   // bytes of the current record not yet read
 	started bool  // the first record has been read
+	waiting bool  // for the peer
 	alert   byte  // the description of the last alert that came in plain
 	err     error // why the handshake is over
 
@@ -158,9 +160,11 @@ func (s *shake) noteAlert(record []byte) {
 func (s *shake) await() error {
 	if !wholeRecord(s.buf[s.off:]) && s.err == nil {
 		s.slots.release()
+		s.waiting = true
 		for !wholeRecord(s.buf[s.off:]) && s.err == nil {
 			s.arrived.Wait()
 		}
+		s.waiting = false
 		s.mu.Unlock()
 		s.slots.acquire()
 		s.mu.Lock()
@@ -169,6 +173,13 @@ func (s *shake) await() error {
 		return nil
 	}
 	return s.err
+}
+
+// waits reports whether the handshake can go on only when its peer does.
+func (s *shake) waits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waiting
 }
 
 func (s *shake) abort(err error) {
