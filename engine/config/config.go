@@ -101,7 +101,7 @@ type PluginKV struct {
 
 // Auth says who may connect.
 type Auth struct {
-	Profile   Profile   `key:"profile" default:"secure" doc:"Where defaults come from that this section, and on_error of the plugins, do not set: secure, or emqx, by which an empty chain lets everybody in and a plugin that fails counts as next."`
+	Profile   Profile   `key:"profile" default:"secure" doc:"Where defaults come from that this section, and on_error of the plugins, do not set: secure, or emqx, by which an empty chain lets everybody in, and a plugin that fails, acl and certmap aside, counts as next."`
 	Chain     []string  `key:"chain" doc:"Plugins to ask, in this order; the first answer other than next decides, and the end of the chain denies."`
 	Anonymous Anonymous `key:"anonymous" aka:"allow_anonymous" default:"deny" doc:"What happens to a client that shows nothing about itself, no user name, password, verified certificate or authentication method: deny, loopback (allow it from this machine) or allow."`
 }

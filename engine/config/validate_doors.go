@@ -27,15 +27,18 @@ func (v *validator) profiles() {
 }
 
 // failing sets on_error of the plugins that do not set it, and returns those of
-// the chain.
+// the chain. What certmap and acl do is part of EMQX itself, where nothing of it
+// fails: a client must not keep names, or rights, because they do.
 func (v *validator) failing() (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(v.cfg.Plugins)) {
-		if p := v.cfg.Plugins[name]; !v.isSet("plugins", name, "on_error") {
-			p.OnError = OnErrorNext
-			v.cfg.Plugins[name] = p
-			if slices.Contains(v.cfg.Auth.Chain, name) {
-				names = append(names, name)
-			}
+		p := v.cfg.Plugins[name]
+		if v.isSet("plugins", name, "on_error") || p.File == BuiltinPrefix+"certmap" || p.File == BuiltinPrefix+"acl" {
+			continue
+		}
+		p.OnError = OnErrorNext
+		v.cfg.Plugins[name] = p
+		if slices.Contains(v.cfg.Auth.Chain, name) {
+			names = append(names, name)
 		}
 	}
 	return names

@@ -200,7 +200,7 @@ func TestImportedHTTPAuthentication(t *testing.T) {
 			}
 			p := launchIn(t, dir, "-c", file)
 			p.wait("listening", patience)
-			if !strings.Contains(p.transcript(), "auth.profile: on_error is next for acl, http, http-authz") {
+			if !strings.Contains(p.transcript(), "auth.profile: on_error is next for http, http-authz") {
 				t.Errorf("the profile goes without a word:\n%s", p.transcript())
 			}
 			askedOutside(t, p.addr("tcp:default"), s)

@@ -210,6 +210,9 @@ func (b *block) walk(v *value, path []string) {
 			b.silent++
 		case o.each != nil:
 			o.each(b, k)
+		case name == "ssl" && !b.tls:
+			b.silent += below.count()
+			b.told = append(b.told, Finding{Place: below.at, Key: k.String(), Text: "it is not used, as in EMQX, since no server is asked by https"})
 		case name == "ssl" && below.kind == section:
 			b.walk(below, at)
 		case name == "ssl.partial_chain" && below.kind == text: // any authority of cacertfile is an anchor
@@ -226,12 +229,16 @@ func (b *block) walk(v *value, path []string) {
 
 // option reads a key of the table.
 func (b *block) option(k *key, o option) {
+	if o.as == nil && k.val.kind == list && len(k.val.list) == 0 {
+		b.silent++
+		return
+	}
 	if o.as == nil {
 		b.gone = append(b.gone, Finding{k.at, k.String(), "not carried over: " + o.why, k.val.count()})
 		return
 	}
-	if b.url == "" && o.upstream != "" || strings.HasPrefix(o.upstream, "tls.") && !b.tls {
-		b.gone = append(b.gone, Finding{k.at, k.String(), "not carried over: no server is asked over TLS, so it is not used", 1})
+	if b.url == "" && o.upstream != "" {
+		b.gone = append(b.gone, Finding{k.at, k.String(), "not carried over: no server is asked, so it is not used", 1})
 		return
 	}
 	switch out := o.as(b.conversion, k.val); {
