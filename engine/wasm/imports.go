@@ -2,10 +2,10 @@ package wasm
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 	"unsafe"
@@ -137,7 +137,7 @@ func hostRandom(i *instance, stack []uint64) {
 	if len(b) > maxRandom {
 		i.trap(fmt.Sprintf("asked for %d random bytes; the limit is %d", len(b), maxRandom))
 	}
-	_, _ = rand.Read(b) // never fails
+	_, _ = i.random.Read(b) // the system's never fails
 }
 
 func hostCertField(i *instance, stack []uint64) {
@@ -245,14 +245,14 @@ func (i *instance) verifyPassword(req int64, b []byte) int64 {
 }
 
 // entropy is the random source of WASI's random_get.
-type entropy struct{}
+type entropy struct{ source io.Reader }
 
 // Read implements io.Reader.
-func (entropy) Read(b []byte) (int, error) {
+func (e entropy) Read(b []byte) (int, error) {
 	if len(b) > maxRandom {
 		return 0, errors.New("too many random bytes at once")
 	}
-	return rand.Read(b)
+	return e.source.Read(b)
 }
 
 // Layout of WASI preview 1 subscriptions and events, and its error numbers.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -65,13 +66,14 @@ type instance struct {
 	closed  bool
 	leaving bool   // a replacement is on its way
 	said    string // last line logged, for load errors
+	random  io.Reader
 }
 
 // baseContext carries what instantiation needs besides the guard.
 var baseContext = experimental.WithMemoryAllocator(context.Background(), experimental.MemoryAllocatorFunc(allocate))
 
 func newInstance(w *worker) *instance {
-	i := &instance{p: w.p, w: w, live: map[int64]*request{}, begun: map[int64]*exchange{}, hears: hearsAll, born: time.Now()}
+	i := &instance{p: w.p, w: w, live: map[int64]*request{}, begun: map[int64]*exchange{}, hears: hearsAll, born: time.Now(), random: w.p.random()}
 	i.out.out = func(text string) { i.say(1, text) }
 	i.ctx, i.cancel = context.WithCancel(context.Background())
 	i.guard = newGuard(baseContext, i)
@@ -101,7 +103,7 @@ func (i *instance) start() (err error) {
 func (i *instance) instantiate() error {
 	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions(exportInitialize).
 		WithStdout(&i.out).WithStderr(&i.out).
-		WithWalltime(i.walltime, sys.ClockResolution(time.Microsecond)).WithSysNanotime().WithRandSource(entropy{})
+		WithWalltime(i.walltime, sys.ClockResolution(time.Microsecond)).WithSysNanotime().WithRandSource(entropy{i.p.random()})
 	i.out.begin()
 	i.guard.arm(time.Now(), i.p.limits.LoadSlice)
 	mod, err := i.p.runtime.InstantiateModule(i.guard, i.p.compiled, cfg)

@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,6 +50,10 @@ type Options struct {
 	// Now is the wall clock that guests see, for tests; default time.Now. It is
 	// called by several goroutines. Deadlines and slices are of real time.
 	Now func() time.Time
+
+	// Random makes a source of random numbers, for tests; default the system's.
+	// Each instance has two, one for the import random and one for WASI's.
+	Random func() io.Reader
 }
 
 // File is the content of a file that the operator named in the plugin's
@@ -112,6 +117,7 @@ type Plugin struct {
 	config    json.RawMessage
 	files     []File
 	now       func() time.Time // as guests see it
+	random    func() io.Reader
 	hears     [3]bool          // by auth.Question
 	events    uint64           // that the guest is told of: a bit for each auth.EventKind
 	queue     eventQueue
@@ -171,10 +177,13 @@ func (h *Host) newPlugin(o *Options) (*Plugin, error) {
 	p := &Plugin{
 		name: o.Name, host: h, log: h.log.With("plugin", o.Name),
 		limits: o.Limits.withDefaults(), policy: o.OnError,
-		config: o.Config, files: o.Files, upstreams: o.Upstreams, now: o.Now,
+		config: o.Config, files: o.Files, upstreams: o.Upstreams, now: o.Now, random: o.Random,
 		idle: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	p.guestLog.log = p.log
+	if p.random == nil {
+		p.random = func() io.Reader { return rand.Reader }
+	}
 	if p.now == nil {
 		p.now = time.Now
 	}

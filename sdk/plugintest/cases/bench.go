@@ -102,7 +102,12 @@ func (t *trial) storm(ctx context.Context, s *Step, l Load) (*hdrhistogram.Histo
 // plain puts a question to the plugin and waits for the answer, whatever it is.
 func (t *trial) plain(s *Step) error {
 	done := make(chan struct{})
-	answered := func(auth.Verdict) { close(done) }
+	answered := func(v auth.Verdict) {
+		if v.Dialog != nil {
+			v.Dialog.End()
+		}
+		close(done)
+	}
 	switch {
 	case s.ClientHello != nil:
 		h, err := s.ClientHello.hello()

@@ -58,6 +58,8 @@ type Step struct {
 	Wait         time.Duration `yaml:"wait,omitempty"` // the clock is turned by this before
 	Event        *Event        `yaml:"event,omitempty"`
 	Authenticate *Connect      `yaml:"authenticate,omitempty"`
+	Continue     *string       `yaml:"continue,omitempty"` // what the client answers to one; text, or !!binary with Base64
+	Leave        bool          `yaml:"leave,omitempty"`    // the client leaves instead
 	Authorize    *Access       `yaml:"authorize,omitempty"`
 	ClientHello  *ClientHello  `yaml:"client_hello,omitempty"`
 	Expect       *Verdict      `yaml:"expect,omitempty"`
@@ -72,7 +74,7 @@ type Step struct {
 // there, KV and Metrics as far as they name a key. An event has no decision.
 type Verdict struct {
 	Load           string            `yaml:"load,omitempty" json:"load,omitempty"`         // why it refuses its configuration
-	Decision       string            `yaml:"decision,omitempty" json:"decision,omitempty"` // allow, deny or next
+	Decision       string            `yaml:"decision,omitempty" json:"decision,omitempty"` // allow, deny, next or continue
 	Reason         string            `yaml:"reason,omitempty" json:"reason,omitempty"`     // of a denial, as MQTT 5.0 names it; Not authorized unless said
 	ReasonText     string            `yaml:"reason_text,omitempty" json:"reason_text,omitempty"`
 	Fault          string            `yaml:"fault,omitempty" json:"fault,omitempty"` // the plugin itself gave no answer: failed, expired, or a kind of fault
@@ -85,6 +87,7 @@ type Verdict struct {
 	ExpireAt       string            `yaml:"expire_at,omitempty" json:"expire_at,omitempty"` // RFC 3339
 	Attributes     map[string]string `yaml:"attributes,omitempty" json:"attributes,omitempty"`
 	UserProperties []string          `yaml:"user_properties,omitempty" json:"user_properties,omitempty"` // "key: value"
+	AuthData       string            `yaml:"auth_data,omitempty" json:"auth_data,omitempty"`             // for the client
 	Limits         *Limits           `yaml:"limits,omitempty" json:"limits,omitempty"`
 	Topics         []string          `yaml:"topics,omitempty" json:"topics,omitempty"` // a decision for each, when they differ
 

@@ -63,7 +63,7 @@ func run(t *testing.T, r *Runner, s *Suite) (results []*Result) {
 
 // Plugins that come with the broker pass their cases.
 func TestBuiltin(t *testing.T) {
-	for _, name := range []string{"password", "certmap"} {
+	for _, name := range []string{"password", "certmap", "scram"} {
 		suites, err := Read(filepath.Join("testdata", name+".cases.yaml"))
 		if err != nil {
 			t.Fatal(err)
@@ -71,8 +71,30 @@ func TestBuiltin(t *testing.T) {
 		r := builtin(t, name)
 		for _, res := range run(t, r, suites[0]) {
 			if !res.Pass {
-				t.Errorf("%s, %s: %s %q", name, res.Name, res.Steps[0].Diff, res.Notes)
+				t.Errorf("%s, %s: %s %q", name, res.Name, res.Steps[len(res.Steps)-1].Diff, res.Notes)
 			}
+		}
+	}
+}
+
+// An exchange is gone through step by step; there has to be one.
+func TestExchangeSteps(t *testing.T) {
+	for text, want := range map[string]string{
+		"cases: [{name: a, continue: x, leave: true}]":                               "a step asks one thing",
+		"cases: [{name: a, authenticate: {}, then: [{leave: true, continue: y}]}]":   "a step asks one thing",
+		"cases: [{name: a, authenticate: {}, then: [{leave: true}, {leave: true}]}]": "",
+	} {
+		if _, err := Parse("x", []byte(text)); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	s, err := Parse("testdata/x", []byte("config: {users_file: scram.users}\ncases: [{name: a, continue: x}, {name: b, authenticate: {}, then: [{leave: true}]}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, res := range run(t, builtin(t, "scram"), s) {
+		if res.Pass || !strings.Contains(strings.Join(res.Notes, " "), "no exchange is under way") {
+			t.Errorf("%s: %q", res.Name, res.Notes)
 		}
 	}
 }

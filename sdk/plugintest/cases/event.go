@@ -28,6 +28,7 @@ type Connect struct {
 	Proxy          *Proxy            `yaml:"proxy,omitempty"`
 	AuthMethod     string            `yaml:"auth_method,omitempty"`
 	AuthData       string            `yaml:"auth_data,omitempty"`
+	Reauthenticate bool              `yaml:"reauthenticate,omitempty"` // the client is in, under these names
 	Will           *Topic            `yaml:"will,omitempty"`
 	UserProperties []string          `yaml:"user_properties,omitempty"` // "key: value"
 	Attributes     map[string]string `yaml:"attributes,omitempty"`      // given by the plugins asked before
@@ -90,6 +91,7 @@ func (c *Connect) request() (*auth.Request, error) {
 		ClientID: c.ClientID, Version: mqtt.Version(or(c.Version, 5)), CleanStart: c.CleanStart == nil || *c.CleanStart,
 		KeepAlive: or(c.KeepAlive, 60), SessionExpiry: c.SessionExpiry,
 		Transport: c.Transport, AuthMethod: c.AuthMethod, AuthData: []byte(c.AuthData), Attributes: c.Attributes,
+		Reauthenticate: c.Reauthenticate,
 	}
 	if r.Version < 3 || r.Version > 5 {
 		return nil, fmt.Errorf("version %d of MQTT: write 3, 4 or 5", c.Version)
@@ -107,6 +109,9 @@ func (c *Connect) request() (*auth.Request, error) {
 		}
 	}
 	r.Listener = or(c.Listener, r.Transport+":default")
+	if c.Reauthenticate { // the gate notes these for others
+		r.ConnectClientID, r.ConnectUsername = r.ClientID, r.Username
+	}
 	if w := c.Will; w != nil {
 		r.Will = &auth.Will{Topic: w.Topic, QoS: w.QoS, Retain: w.Retain}
 	}

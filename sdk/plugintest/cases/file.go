@@ -117,7 +117,7 @@ func (s *Suite) check(c *Case) error {
 
 func (s *Step) check(dir string) (err error) {
 	questions := 0
-	for _, asked := range []bool{s.Authenticate != nil, s.Authorize != nil, s.ClientHello != nil, s.Event != nil} {
+	for _, asked := range []bool{s.Authenticate != nil, s.Continue != nil, s.Leave, s.Authorize != nil, s.ClientHello != nil, s.Event != nil} {
 		if asked {
 			questions++
 		}
@@ -127,9 +127,10 @@ func (s *Step) check(dir string) (err error) {
 		return nil // it does not come to a question
 	case questions == 0 && s.Wait > 0:
 	case questions == 0:
-		return errors.New("what is asked? write authenticate, authorize, client_hello or event, or wait")
+		return errors.New("what is asked? write authenticate, continue, leave, authorize, client_hello or event, or wait")
 	case questions > 1:
 		return errors.New("a step asks one thing, and these are two questions: put the second one under then")
+	case s.Continue != nil, s.Leave:
 	case s.Authorize != nil:
 		_, err = s.Authorize.access()
 	case s.ClientHello != nil:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -161,13 +162,14 @@ func refusedConfig(err error) string {
 
 // trial is a plugin that is asked.
 type trial struct {
-	r      *Runner
-	plugin *wasm.Plugin
-	gate   *auth.Gate
-	clock  *clock
-	net    *network
-	last   *auth.Verdict // what the plugin has answered, before the gate looks at it
-	limit  time.Duration
+	r        *Runner
+	plugin   *wasm.Plugin
+	gate     *auth.Gate
+	clock    *clock
+	net      *network
+	exchange *auth.Exchange // that is under way, or nil
+	last     *auth.Verdict  // what the plugin has answered, before the gate looks at it
+	limit    time.Duration
 }
 
 func (r *Runner) open(ctx context.Context, s *Suite, c *Case) (*trial, error) {
@@ -191,6 +193,7 @@ func (r *Runner) open(ctx context.Context, s *Suite, c *Case) (*trial, error) {
 	t.plugin, err = r.host.Open(ctx, wasm.Options{
 		Name: pluginName(r.path), Path: r.path, Module: r.module, Config: raw, Files: files,
 		Grants: r.Info.Grants, Upstreams: senders, Workers: 1, Now: t.clock.Now,
+		Random: func() io.Reader { return new(fixed) },
 		Events: slices.Concat(s.Events, c.Events),
 		Limits: wasm.Limits{AuthenticateSlice: slice, AuthorizeSlice: slice, LoadSlice: 5 * slice, Wall: t.limit},
 	})
@@ -242,7 +245,10 @@ func in(dir, path string) string {
 }
 
 // close ends the plugin. Its log is complete then.
-func (t *trial) close() { _ = t.plugin.Close(context.Background()) }
+func (t *trial) close() {
+	t.leave()
+	_ = t.plugin.Close(context.Background())
+}
 
 // Name implements auth.Decider: the trial stands between gate and plugin.
 func (t *trial) Name() string { return t.plugin.Name() }
@@ -264,6 +270,9 @@ func (t *trial) noting(done func(auth.Verdict)) func(auth.Verdict) {
 	return func(v auth.Verdict) {
 		given := v
 		t.last = &given
+		if v.Dialog != nil {
+			v.Dialog = noted{v.Dialog, t}
+		}
 		done(v)
 	}
 }
@@ -285,6 +294,12 @@ func (t *trial) ask(s *Step) (Verdict, error) {
 		if err := t.tell(s.Event); err != nil {
 			return Verdict{}, err
 		}
+	case s.Continue != nil, s.Leave:
+		out, err := t.converse(s)
+		if err != nil {
+			return Verdict{}, err
+		}
+		grant, problem = out.Grant, out.Err
 	case quiet:
 	case s.ClientHello != nil:
 		if err := t.greet(s.ClientHello); err != nil {
@@ -304,8 +319,9 @@ func (t *trial) ask(s *Step) (Verdict, error) {
 			return Verdict{}, err
 		}
 		done := make(chan auth.Outcome, 1)
+		t.leave()
 		t.gate.Authenticate(req, func(o auth.Outcome) { done <- o })
-		out := <-done
+		out := t.outcome(<-done)
 		grant, problem = out.Grant, out.Err
 	}
 	if err := t.settle(); err != nil {
@@ -331,7 +347,7 @@ func (t *trial) ask(s *Step) (Verdict, error) {
 
 // questionless reports whether a step asks nothing.
 func (s *Step) questionless() bool {
-	return s.Authenticate == nil && s.Authorize == nil && s.ClientHello == nil
+	return s.Authenticate == nil && s.Continue == nil && s.Authorize == nil && s.ClientHello == nil
 }
 
 // settle waits until the plugin has done what timers, events and calls that have

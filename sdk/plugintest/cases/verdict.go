@@ -12,13 +12,13 @@ import (
 	"github.com/wicketmq/wicket/engine/mqtt"
 )
 
-var decisions = map[auth.Decision]string{auth.Deny: "deny", auth.Allow: "allow", auth.Next: "next"}
+var decisions = map[auth.Decision]string{auth.Deny: "deny", auth.Allow: "allow", auth.Next: "next", auth.Continue: "continue"}
 
 // verdictOf spells what a plugin has answered.
 func verdictOf(v *auth.Verdict) Verdict {
 	out := Verdict{
 		Decision: decisions[v.Decision], ReasonText: v.ReasonText, Username: v.Username, ClientID: v.ClientID,
-		Superuser: v.Superuser, TTL: v.TTL, Attributes: v.Attributes,
+		Superuser: v.Superuser, TTL: v.TTL, Attributes: v.Attributes, AuthData: string(v.AuthData),
 	}
 	if v.Decision == auth.Deny && v.Reason != 0 && v.Reason != mqtt.NotAuthorized {
 		out.Reason = v.Reason.String()
