@@ -27,8 +27,8 @@
 // state that it does not hold across such a call. Between events the instance
 // stands still, so time.Sleep and timers do not fire on time.
 //
-// What never waits can be registered with OnAuthenticateNow and OnAuthorizeNow,
-// and saves the goroutine.
+// What never waits can be registered with OnAuthenticateNow, OnAuthorizeNow and
+// OnClientHelloNow, and saves the goroutine.
 //
 // A handler that panics denies its request and is logged; so does one that
 // returns the zero Verdict. Strings of an event may be kept. Its Password is
