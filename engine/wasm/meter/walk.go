@@ -304,6 +304,7 @@ func (w *walker) vector(r *reader) {
 		r.Failf("uses an unknown vector instruction")
 		return
 	}
+	w.vectors++
 	w.push(int64(vectorEffects[sub]))
 	i, more := vector(sub)
 	if i == memory {

@@ -19,6 +19,7 @@ const (
 // What weighs more than its bytes.
 const (
 	callWeight   = 32
+	vectorWeight = 64 // of a vector instruction, which may become dozens
 	valueWeight  = 8  // of a value that a call or a branch passes on
 	branchWeight = 8  // of a branch, besides the values alive at it
 	loopWeight   = 16 // of a value alive in a loop
@@ -35,6 +36,7 @@ const (
 type weight struct {
 	branches, loops int64
 	calls, values   int64
+	vectors         int64
 	height, highest int64 // of the operand stack; in dead code it means nothing
 }
 
@@ -47,7 +49,7 @@ func (w *weight) push(n int64) {
 // weigh refuses a function that costs the compiler too much.
 func (w *weight) weigh(r *reader, bytes, locals int64) {
 	alive := locals + w.highest
-	sum := bytes + callWeight*w.calls + valueWeight*w.values +
+	sum := bytes + callWeight*w.calls + vectorWeight*w.vectors + valueWeight*w.values +
 		(branchWeight+alive)*w.branches + loopWeight*alive*w.loops
 	switch {
 	case w.branches > maxBranches:

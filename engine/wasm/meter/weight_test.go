@@ -76,6 +76,9 @@ func TestBombs(t *testing.T) {
 		{"calls", func(n int) []byte {
 			return of(0, 0, times(n, opLocalGet, 0, opCall, 0))
 		}, 50_000, "weigh"},
+		{"vector instructions", func(n int) []byte {
+			return of(0, 0, []byte{opLocalGet, 0, opVector, 15}, times(n, opVector, 98), []byte{0x1a}) // i8x16.popcnt
+		}, 32_000, "weigh"},
 		{"plain code", func(n int) []byte {
 			return of(0, 0, times(n, opI32Const, 0, 0x1a))
 		}, 700_000, "weigh"},
