@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -108,11 +109,14 @@ func inspect(c *cobra.Command, name, output string) error {
 
 // hookTexts say what a hook is for.
 var hookTexts = map[string]string{
-	"wicket_client_hello": "is asked who may begin a TLS handshake",
-	"wicket_authenticate": "is asked who may connect",
-	"wicket_authorize":    "is asked about topics that the session's rules leave open",
-	"wicket_completed":    "hears the outcome of what it asks the broker to do",
-	"wicket_unload":       "is told before it ends",
+	"wicket_client_hello":  "is asked who may begin a TLS handshake",
+	"wicket_authenticate":  "is asked who may connect",
+	"wicket_authorize":     "is asked about topics that the session's rules leave open",
+	"wicket_auth_continue": "is given what a client answers in an exchange (AUTH)",
+	"wicket_event":         "is told of what has happened, as `events` says",
+	"wicket_timer":         "is called by the timers that it sets",
+	"wicket_completed":     "hears the outcome of what it asks the broker to do",
+	"wicket_unload":        "is told before it ends",
 }
 
 func printInfo(w io.Writer, name string, i *wasm.Info) {
@@ -162,6 +166,12 @@ func configLines(file string, i *wasm.Info) string {
 		if g == wasm.GrantHTTP {
 			text += "      upstreams: [] # the names that it asks, as under the key upstreams\n"
 		}
+		if g == wasm.GrantKV {
+			text += "      kv: { max_bytes: 16MB } # what it may keep\n"
+		}
+	}
+	if slices.Contains(i.Hooks, "wicket_event") {
+		text += "      # events: [connected, disconnected, refused, subscribed, unsubscribed, denied] # if it hears them\n"
 	}
 	return text + fmt.Sprintf("  auth:\n    chain: [%s]\n", name)
 }

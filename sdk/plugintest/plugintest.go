@@ -43,6 +43,12 @@ func RunModule(t *testing.T, name string, module []byte, suites ...*cases.Suite)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
+	RunWith(t, r, suites...)
+}
+
+// RunWith runs cases of a module that is prepared already; the runner stays open.
+func RunWith(t *testing.T, r *cases.Runner, suites ...*cases.Suite) {
+	t.Helper()
 	for _, s := range suites {
 		for _, c := range s.Cases {
 			t.Run(c.Name, func(t *testing.T) {
