@@ -2,6 +2,7 @@ package emqx
 
 import (
 	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,8 +30,14 @@ func FuzzImport(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		o := Options{
-			Getenv:   func(string) (string, bool) { return "", false },
-			ReadFile: func(string) ([]byte, error) { return nil, errors.New("there are no other files") },
+			Getenv: func(string) (string, bool) { return "", false },
+			ReadFile: func(name string) ([]byte, error) {
+				if filepath.Base(name) == "acl.conf" && len(text)%2 == 0 {
+					return []byte("{allow, {username, {re, \"^(a)\"}}, all, [\"x\"]}.\n{deny, {zone, z}, publish, [\"x/#\"]}.\n{allow, all}.\n"), nil
+				}
+				return nil, fs.ErrNotExist
+			},
+			Secret: func() string { return "some random text that is kept" },
 		}
 		r := Import("/emqx/etc/emqx.conf", []byte(text), o)
 		for _, list := range [][]Finding{r.Errors, r.Closed, r.Lost, r.Notes} {
