@@ -141,6 +141,7 @@ type Gate struct {
 	clock     func() time.Time
 	plain     map[plainKey]*Grant
 	observers observers
+	patience  time.Duration
 
 	asked, answered atomic.Uint64 // questions
 }
@@ -152,6 +153,13 @@ func (g *Gate) Questions() (asked, answered uint64) {
 	answered = g.answered.Load()
 	return g.asked.Load(), answered
 }
+
+// Patient is a Decider that says how long it may take to answer.
+type Patient interface{ Patience() time.Duration }
+
+// Patience is how long the deciders of the chain may take for an answer one
+// after the other; zero when none of them says.
+func (g *Gate) Patience() time.Duration { return g.patience }
 
 // DenyDisconnects says whether a client that is denied an access is
 // disconnected.
@@ -220,6 +228,9 @@ func (g *Gate) link(chain []Decider) error {
 			return fmt.Errorf("decider %d of the chain is nil", i)
 		}
 		l := link{decider: d, name: d.Name()}
+		if p, ok := d.(Patient); ok {
+			g.patience += p.Patience()
+		}
 		l.hears[Authentication] = d.Hears(Authentication)
 		l.hears[Authorization] = d.Hears(Authorization)
 		if l.hears[Authorization] && !g.asks {

@@ -125,7 +125,7 @@ func (c *Client) ask(acc *auth.Access, then func(*auth.Authorized)) {
 	})
 	if q.answer.waits() {
 		c.link.Pause()
-		c.link.Arm(c.shard.now() + questionLimit)
+		c.link.Arm(c.shard.now() + limitOf(c.sub.gate))
 		return
 	}
 	q.decided()

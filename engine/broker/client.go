@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/mqtt"
 	"github.com/wicketmq/wicket/engine/wheel"
 )
@@ -66,8 +67,13 @@ type job interface {
 }
 
 // questionLimit is when a client gives up waiting for an answer; gates answer
-// much earlier by themselves.
+// much earlier by themselves, unless they say that they need longer.
 const questionLimit = 10 * wheel.PerSecond
+
+// limitOf is the questionLimit for a gate.
+func limitOf(g *auth.Gate) wheel.Tick {
+	return max(questionLimit, wheel.Seconds(uint32(g.Patience().Seconds()))+questionLimit/2)
+}
 
 // Attach makes c the client of a connection whose transport is established.
 func (s *Shard) Attach(c *Client, l Link, info *Info) {

@@ -59,7 +59,7 @@ func (c *Client) onConnect(body []byte) {
 		c.refuse(reason, "", "CONNECT refused")
 		return
 	}
-	c.link.Arm(c.shard.now() + questionLimit)
+	c.link.Arm(c.shard.now() + limitOf(k.gate))
 	k.gate.Authenticate(k.req, k.settle)
 	k.wait()
 }

@@ -157,8 +157,8 @@ func (c *Client) renew(e *enhanced, data []byte) {
 	s := c.shard
 	r := &renewal{
 		client: c, shard: s, gate: s.b.opt.Gate(), method: e.request.AuthMethod,
-		until: s.now() + questionLimit,
 	}
+	r.until = s.now() + limitOf(r.gate)
 	e.again = r
 	req := *e.request
 	req.Reauthenticate, req.AuthData = true, bytes.Clone(data)

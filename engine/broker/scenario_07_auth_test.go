@@ -126,6 +126,25 @@ func TestLostWhileAsking(t *testing.T) {
 	w.empty()
 }
 
+// A gate whose deciders may take longer has the time that they say.
+func TestPatience(t *testing.T) {
+	w := newWorld(t, Options{})
+	l := new(later)
+	var err error
+	if w.gate, err = auth.NewGate(auth.Options{Chain: []auth.Decider{patient{&decider{authenticate: l.authenticate}}}}); err != nil {
+		t.Fatal(err)
+	}
+	a := w.dial(0)
+	a.send(connect("a"))
+	w.pass(119)
+	l.answer(w, auth.Verdict{Decision: auth.Allow})
+	a.expect("CONNACK 0x0")
+}
+
+type patient struct{ *decider }
+
+func (patient) Patience() time.Duration { return 2 * time.Minute }
+
 // A gate that never answers does not keep a connection for ever.
 func TestNoVerdict(t *testing.T) {
 	w := newWorld(t, Options{})
