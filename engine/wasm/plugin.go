@@ -380,6 +380,9 @@ func (p *Plugin) ABI() string { return fmt.Sprintf("%d.%d", abiMajor, p.minor.Lo
 // Name implements auth.Decider.
 func (p *Plugin) Name() string { return p.name }
 
+// Patience implements auth.Patient.
+func (p *Plugin) Patience() time.Duration { return p.limits.Wall }
+
 // Hears implements auth.Decider: a plugin is asked what it exports.
 func (p *Plugin) Hears(q auth.Question) bool {
 	return int(q) < len(p.hears) && p.hears[q]
