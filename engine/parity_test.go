@@ -174,7 +174,7 @@ func knownKey(key, reference string) bool {
 // referenceText is where settings are explained.
 func referenceText(t *testing.T) string {
 	t.Helper()
-	return readText(t, "../docs/configuration.md") + readText(t, "../plugins/certmap/README.md") + readText(t, "../plugins/http/README.md") + readText(t, "../plugins/jwt/README.md")
+	return readText(t, "../docs/configuration.md") + readText(t, "../plugins/certmap/README.md") + readText(t, "../plugins/http/README.md") + readText(t, "../plugins/jwt/README.md") + readText(t, "../plugins/scram/README.md")
 }
 
 // testFunctions are all tests of the repository, whatever their build tags.
