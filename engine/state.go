@@ -9,6 +9,7 @@ import (
 	"runtime/metrics"
 	"slices"
 
+	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/broker"
 	"github.com/wicketmq/wicket/engine/cert"
 	"github.com/wicketmq/wicket/engine/config"
@@ -171,15 +172,31 @@ func (e *Engine) Plugins() []control.Plugin {
 	v := e.seen.Load()
 	out := []control.Plugin{}
 	for _, name := range pluginNames(v.cfg) {
-		out = append(out, v.plugins[name].state())
+		s := v.plugins[name].state()
+		if !slices.Contains(v.cfg.Auth.Chain, name) {
+			s.Asked = []string{} // it is told of events only
+		}
+		out = append(out, s)
 	}
+	return out
+}
+
+// asked says what a plugin is asked about when its turn comes in the chain (U-49).
+func asked(p *plugin) []string {
+	out := []string{}
+	for q, what := range map[auth.Question]string{auth.Authentication: "clients", auth.Authorization: "topics"} {
+		if p.Hears(q) {
+			out = append(out, what)
+		}
+	}
+	slices.Sort(out)
 	return out
 }
 
 func (p *plugin) state() control.Plugin {
 	s := p.Stats()
 	return control.Plugin{
-		Name: p.Name(), File: p.spec.File, SHA256: p.sum, ABI: p.ABI(), Loaded: p.loaded, Breaker: s.Breaker.String(),
+		Name: p.Name(), File: p.spec.File, Asked: asked(p), SHA256: p.sum, ABI: p.ABI(), Loaded: p.loaded, Breaker: s.Breaker.String(),
 		Workers: s.Workers, Up: s.Up, InFlight: s.InFlight, Queued: s.Queued,
 		Requests: s.Requests, Allowed: s.Allowed, Denied: s.Denied, Next: s.Next,
 		Calls: s.Calls, Seconds: s.CallTime.Seconds(), Failures: failures(&s), Faults: faults(&s),

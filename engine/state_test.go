@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"sync"
 	"testing"
 
@@ -64,7 +65,7 @@ func TestPluginsTellWhenTheyWereLoaded(t *testing.T) {
 	if !after["first"].Loaded.Equal(before["first"].Loaded) || !after["second"].Loaded.After(before["second"].Loaded) {
 		t.Errorf("before %+v\nafter %+v", before, after)
 	}
-	if p := after["first"]; p.SHA256 != before["second"].SHA256 || len(p.SHA256) != 64 || p.ABI == "" {
+	if p := after["first"]; p.SHA256 != before["second"].SHA256 || len(p.SHA256) != 64 || p.ABI == "" || !slices.Equal(p.Asked, []string{"clients"}) {
 		t.Errorf("%+v", p)
 	}
 }

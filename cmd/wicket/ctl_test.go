@@ -67,9 +67,9 @@ var (
 		{Listener: "tls:default", Name: "*.tenant.example", Subject: "CN=tenant", Error: "it answers HTTP 500"},
 	}
 	loaded = []control.Plugin{
-		{Name: "password", File: "builtin:password", SHA256: "0123456789abcdef0123", ABI: "1.1", Loaded: noon, Breaker: "closed", Workers: 2, Up: 2,
+		{Name: "password", File: "builtin:password", Asked: []string{"clients"}, SHA256: "0123456789abcdef0123", ABI: "1.1", Loaded: noon, Breaker: "closed", Workers: 2, Up: 2,
 			Requests: 100, Calls: 200, Seconds: 0.0042, Failures: map[string]uint64{"timeout": 1, "busy": 2}},
-		{Name: "new", File: "new.wasm", SHA256: "ab", ABI: "1.0", Loaded: noon, Breaker: "open", Workers: 1},
+		{Name: "new", File: "new.wasm", Asked: []string{"clients", "topics"}, SHA256: "ab", ABI: "1.0", Loaded: noon, Breaker: "open", Workers: 1},
 	}
 )
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,11 +30,11 @@ func printPlugins(w io.Writer, plugins []control.Plugin) {
 	for i := range plugins {
 		p := &plugins[i]
 		rows = append(rows, []string{
-			p.Name, p.File, p.SHA256[:min(12, len(p.SHA256))], p.ABI, when(p.Loaded), fmt.Sprintf("%d/%d", p.Up, p.Workers),
+			p.Name, p.File, strings.Join(p.Asked, ", "), p.SHA256[:min(12, len(p.SHA256))], p.ABI, when(p.Loaded), fmt.Sprintf("%d/%d", p.Up, p.Workers),
 			fmt.Sprint(p.Requests), fmt.Sprint(p.Failed()), perCall(p), p.Breaker,
 		})
 	}
-	table(w, "no plugin is in auth.chain", []string{"PLUGIN", "FILE", "SHA256", "ABI", "LOADED", "UP", "REQUESTS", "FAILED", "PER CALL", "BREAKER"}, rows)
+	table(w, "no plugin is in auth.chain", []string{"PLUGIN", "FILE", "ASKED ABOUT", "SHA256", "ABI", "LOADED", "UP", "REQUESTS", "FAILED", "PER CALL", "BREAKER"}, rows)
 }
 
 // perCall is the mean time of a call into the guest.

@@ -142,6 +142,7 @@ type Staple struct {
 type Plugin struct {
 	Name     string            `json:"name"`
 	File     string            `json:"file"`
+	Asked    []string          `json:"asked"`  // about what: "clients", "topics"
 	SHA256   string            `json:"sha256"` // of the module
 	ABI      string            `json:"abi"`    // version that the module wants
 	Loaded   time.Time         `json:"loaded"`
