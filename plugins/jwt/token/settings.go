@@ -41,6 +41,9 @@ func New(l *wicket.LoadInfo) (*Authenticator, error) {
 	} else if err := wicket.SetJWTKeys(slot, keys); err != nil {
 		return nil, errors.New(s.source + ": " + err.Error())
 	}
+	if len(a.claims) == 0 {
+		wicket.Warn("any token of the issuer lets in any client id, whomever it was made for; verify_claims ties it to a client: { sub: \"${clientid}\" }, or to this use: { aud: mqtt }")
+	}
 	if a.fromUsername && a.username == "" {
 		wicket.Warn("the user name of a client is its token, and is shown wherever user names are; with username_claim it has another")
 	}
