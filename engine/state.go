@@ -200,7 +200,7 @@ func (p *plugin) state() control.Plugin {
 		Workers: s.Workers, Up: s.Up, InFlight: s.InFlight, Queued: s.Queued,
 		Requests: s.Requests, Allowed: s.Allowed, Denied: s.Denied, Next: s.Next,
 		Calls: s.Calls, Seconds: s.CallTime.Seconds(), Failures: failures(&s), Faults: faults(&s),
-		Restarts: s.Restarts, Recycled: s.Recycled,
+		Restarts: s.Restarts, Recycled: s.Recycled, Continued: s.Continued, Exchanges: s.Exchanging,
 		Events: s.Events, EventsWaiting: s.EventsWaiting, EventsDropped: s.EventsDropped, Disconnects: s.Disconnects,
 		KVKeys: s.KVKeys, KVBytes: s.KVBytes, KVRefused: s.KVFull,
 	}

@@ -162,6 +162,9 @@ type Plugin struct {
 	Restarts uint64            `json:"restarts"`
 	Recycled uint64            `json:"recycled"`
 
+	Continued uint64 `json:"continued"` // answers that asked a client for more
+	Exchanges int    `json:"exchanges"` // conversations with clients that are not over
+
 	Events        uint64 `json:"events"` // that waited for it, or do
 	EventsWaiting int    `json:"events_waiting"`
 	EventsDropped uint64 `json:"events_dropped"`

@@ -115,7 +115,7 @@ func (e exposition) plugin(p *control.Plugin) {
 	e.counter("plugin_requests_total", "Questions asked of the plugin.", float64(p.Requests), of)
 	e.counter("plugin_calls_total", "Calls into the guest.", float64(p.Calls), of)
 	e.counter("plugin_call_seconds_total", "Time spent in calls into the guest.", p.Seconds, of)
-	for decision, n := range map[string]uint64{"allow": p.Allowed, "deny": p.Denied, "next": p.Next} {
+	for decision, n := range map[string]uint64{"allow": p.Allowed, "deny": p.Denied, "next": p.Next, "continue": p.Continued} {
 		e.counter("plugin_decisions_total", "Answers of the plugin, by decision.", float64(n), labels{"plugin": p.Name, "decision": decision})
 	}
 	for reason, n := range p.Failures {
@@ -128,6 +128,7 @@ func (e exposition) plugin(p *control.Plugin) {
 	e.gauge("plugin_workers", "Instances wanted.", float64(p.Workers), of)
 	e.gauge("plugin_workers_up", "Instances there are.", float64(p.Up), of)
 	e.gauge("plugin_in_flight", "Questions not answered yet.", float64(p.InFlight), of)
+	e.gauge("plugin_exchanges", "Conversations with clients (enhanced authentication) that are not over.", float64(p.Exchanges), of)
 	e.gauge("plugin_queued", "Questions not yet given to an instance.", float64(p.Queued), of)
 	e.counter("plugin_events_total", "Events that have waited for the plugin, or do.", float64(p.Events), of)
 	e.counter("plugin_events_dropped_total", "Events lost because too many waited, or an instance failed.", float64(p.EventsDropped), of)

@@ -23,4 +23,7 @@ var _ interface {
 // worker is what a Context of the guest refers to.
 type worker struct{}
 
-func (c *Context) proceed([]byte) ([]byte, error) { return nil, ErrEnded }
+func (c *Context) proceed([]byte) ([]byte, error) {
+	c.worker = nil
+	return nil, ErrEnded
+}
