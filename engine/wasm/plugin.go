@@ -118,8 +118,8 @@ type Plugin struct {
 	files     []File
 	now       func() time.Time // as guests see it
 	random    func() io.Reader
-	hears     [3]bool          // by auth.Question
-	events    uint64           // that the guest is told of: a bit for each auth.EventKind
+	hears     [3]bool // by auth.Question
+	events    uint64  // that the guest is told of: a bit for each auth.EventKind
 	queue     eventQueue
 	kept      *kept
 	minor     atomic.Int32 // of the ABI that the guest wants

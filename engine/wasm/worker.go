@@ -464,7 +464,7 @@ func (w *worker) install(s *started) {
 // replaced one when it has nothing left to answer.
 func (w *worker) retire() {
 	if w.old != nil && len(w.old.live) == 0 && len(w.old.begun) == 0 {
-		w.old.close()
+		w.unload(w.old)
 		w.old = nil
 	}
 	if i := w.cur; i != nil && w.old == nil && !w.starting && !i.leaving && i.swollen() {
@@ -516,15 +516,20 @@ func (w *worker) finish() {
 		if i == nil {
 			continue
 		}
-		if i.unload.fn != nil {
-			if err := i.call(&i.unload, unloadSlice); err != nil {
-				w.p.complain("plugin failed while it unloaded", "error", err)
-			}
-		}
-		i.close()
+		w.unload(i)
 	}
 	w.cur, w.old = nil, nil
 	w.up.Store(false)
 	w.starting = false
 	w.rest()
+}
+
+// unload closes an instance in good order.
+func (w *worker) unload(i *instance) {
+	if i.unload.fn != nil {
+		if err := i.call(&i.unload, unloadSlice); err != nil {
+			w.p.complain("plugin failed while it unloaded", "error", err)
+		}
+	}
+	i.close()
 }

@@ -132,9 +132,13 @@
       (call $tell32 (local.get $n))))
     (if (i32.eq (local.get $c) (i32.const 102)) (then
       (call $tell32 (call $disconnect (local.get $id) (local.get $n)))))
+    ;; G takes so much memory that the instance is replaced
+    (if (i32.eq (local.get $c) (i32.const 71)) (then (drop (memory.grow (i32.const 11)))))
     ;; L has the next event loop
     (if (i32.eq (local.get $c) (i32.const 76)) (then (global.set $loops (i32.const 1))))
     i32.const 1)
+
+  (func (export "wicket_unload") (call $log (i32.const 1) (i32.const 1081) (i32.const 1)))
 
   (func (export "wicket_timer") (param $id i64)
     (if (global.get $loops) (then (call $forever)))
