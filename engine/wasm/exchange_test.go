@@ -1,8 +1,11 @@
 package wasm
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,4 +193,121 @@ func TestExchangeClose(t *testing.T) {
 	if n := p.Stats().Exchanging; n != 0 {
 		t.Errorf("%d exchanges", n)
 	}
+}
+
+// The tests below have a small guest, so that the race detector has a look too.
+
+func openSmallTalk(t *testing.T, o Options) (*Plugin, *memoryLog) {
+	t.Helper()
+	log := new(memoryLog)
+	o.Module = guest(t, "talk")
+	return open(t, newHost(t, HostOptions{Log: slog.New(log)}), o), log
+}
+
+// memoryLog counts the lines that say that an exchange has ended.
+type memoryLog struct{ ended atomic.Int64 }
+
+func (l *memoryLog) Enabled(context.Context, slog.Level) bool { return true }
+func (l *memoryLog) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *memoryLog) WithGroup(string) slog.Handler            { return l }
+func (l *memoryLog) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "ended" {
+		l.ended.Add(1)
+	}
+	return nil
+}
+
+// Many clients at once, in all the ways in which an exchange can go.
+func TestExchangeStorm(t *testing.T) {
+	p, _ := openSmallTalk(t, Options{Workers: 3, Limits: Limits{Wall: 5 * time.Second}})
+	var wg sync.WaitGroup
+	for n := range 16 {
+		wg.Go(func() {
+			for k := range 40 {
+				v := begin(t, p, "hi")
+				for range k % 3 {
+					if v = goOn(t, v, "m"); string(v.AuthData) != "more" {
+						t.Errorf("%+v", v)
+						return
+					}
+				}
+				switch (n + k) % 4 {
+				case 0:
+					v.Dialog.End()
+				case 1:
+					if v = goOn(t, v, "0"); v.Decision != auth.Deny {
+						t.Errorf("%+v", v)
+					}
+				case 2:
+					if v = goOn(t, v, "2"); v.Decision != auth.Next {
+						t.Errorf("%+v", v)
+					}
+				default:
+					if v = goOn(t, v, "1"); v.Decision != auth.Allow {
+						t.Errorf("%+v", v)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	rested(t, p)
+	if s := p.Stats(); len(s.Faults) > 0 || s.Requests != s.Allowed+s.Denied+s.Next+s.Continued {
+		t.Errorf("%+v", s)
+	}
+}
+
+// An instance that is replaced because it has grown stays until its exchanges are
+// over, and new ones begin with the other.
+func TestExchangeGrownInstance(t *testing.T) {
+	p, _ := openSmallTalk(t, Options{Workers: 1})
+	a, b := begin(t, p, "hi"), begin(t, p, "hi")
+	a = goOn(t, a, "g")
+	until(t, "another instance", func() bool { return p.Stats().Recycled == 1 })
+	c := begin(t, p, "hi")
+	for _, v := range []auth.Verdict{a, b, c} {
+		if v = goOn(t, goOn(t, v, "m"), "1"); v.Decision != auth.Allow {
+			t.Errorf("%+v", v)
+		}
+	}
+	rested(t, p)
+	if s := p.Stats(); len(s.Faults) > 0 || s.Recycled != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// An instance that fails takes its exchanges along, also those whose answer is on
+// its way; the guest of another worker keeps its own.
+func TestExchangeInstanceLost(t *testing.T) {
+	p, log := openSmallTalk(t, Options{Workers: 1})
+	a, b, c := begin(t, p, "hi"), begin(t, p, "hi"), begin(t, p, "hi")
+	denied(t, goOn(t, a, "9"), mqtt.ServerUnavailable)
+	denied(t, goOn(t, b, "1"), mqtt.ServerUnavailable)
+	c.Dialog.End()
+	rested(t, p)
+	until(t, "another instance", func() bool { return p.Stats().Up == 1 })
+	if v := goOn(t, begin(t, p, "hi"), "1"); v.Decision != auth.Allow {
+		t.Errorf("%+v", v)
+	}
+	if log.ended.Load() != 0 {
+		t.Error("an instance was told of the exchanges of another")
+	}
+}
+
+// A question that is not answered in time ends its exchange; one that was never
+// put to the guest ends it too, and then the guest is told.
+func TestExchangeTime(t *testing.T) {
+	p, log := openSmallTalk(t, Options{Workers: 1, OnError: auth.Next, Limits: Limits{Wall: 100 * time.Millisecond}})
+	v := begin(t, p, "hi")
+	denied(t, goOn(t, v, "3"), mqtt.ServerUnavailable)
+	rested(t, p)
+	if n := log.ended.Load(); n != 0 {
+		t.Errorf("told %d times of an end that the guest has caused", n)
+	}
+	v = begin(t, p, "hi")
+	v.Dialog.End()
+	until(t, "the guest is told", func() bool { return log.ended.Load() == 1 })
+	v.Dialog.End() // once is enough
+	v.Dialog.Continue([]byte("1"), func(auth.Verdict) {})
+	rested(t, p)
 }

@@ -270,7 +270,7 @@ func (w *worker) ask(r *request) {
 	if r.exchange != nil {
 		i = r.exchange.inst
 	}
-	if i.closed { // and the exchange went with it
+	if i.closed || r.exchange != nil && r.exchange.over { // an exchange goes with its instance
 		w.fail(r)
 		return
 	}
