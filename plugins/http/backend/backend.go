@@ -19,6 +19,7 @@ type Backend struct {
 	login  *query // nil: does not authenticate
 	super  *query // EMQX 4's second question about a client; nil for none
 	access *query // nil: does not authorize
+	keeps  bool   // questions about topics need the client's certificate
 }
 
 // Authenticates reports whether the backend is to be asked about clients.
@@ -36,7 +37,10 @@ func (b *Backend) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Ve
 		return wicket.Next()
 	}
 	s := &subject{ctx: ctx, c: c}
-	if b.super == nil {
+	switch {
+	case b.super == nil && b.keeps:
+		return b.login.ask(s, loginAnswer, func(v wicket.Verdict) wicket.Verdict { return b.remember(ctx, v) })
+	case b.super == nil:
 		return b.login.ask(s, loginAnswer, nil)
 	}
 	c.Password = slices.Clone(c.Password) // the second question comes when the SDK has wiped it
@@ -47,9 +51,9 @@ func (b *Backend) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Ve
 		}
 		return b.super.ask(s, loginAnswer, func(super wicket.Verdict) wicket.Verdict {
 			if super.Code() == wicket.CodeAllow {
-				return v.Superuser()
+				v = v.Superuser()
 			}
-			return v
+			return b.remember(ctx, v)
 		})
 	})
 }

@@ -344,3 +344,29 @@ func TestCompat(t *testing.T) {
 		t.Error(v.Code())
 	}
 }
+
+// ZHTTP-01: what a question about a topic says of the certificate was seen at
+// CONNECT, and no answer of a server takes its place.
+func TestAccessCertificate(t *testing.T) {
+	const config = `{"upstream":"auth","method":"get","path":"/login","authorization":{"method":"get","path":"/acl?cn=${cert_common_name}&s=${cert_subject}"}}`
+	s := says(200, mediaJSON, `{"result":"allow","client_attrs":{"cert_common_name":"root","site":"x"}}`)
+	s.certs = map[wicket.CertField]string{wicket.CertSubject: "CN=sensor,O=Acme", wicket.CertCommonNames: "sensor"}
+	b := open(t, config)
+	v := b.Authenticate(wicket.TestContext(s), alice())
+	given := map[string]string{}
+	for _, a := range v.Detail().Attributes { // of those that come twice the last counts
+		given[a.Key] = a.Value
+	}
+	if len(given) != 3 || given["cert_common_name"] != "sensor" || given["cert_subject"] != "CN=sensor,O=Acme" || given["site"] != "x" {
+		t.Errorf("%v", given)
+	}
+	a := &wicket.Access{ClientID: "c1", Action: wicket.Publish, Topics: []wicket.Topic{{Topic: "t"}}, Attributes: []wicket.Property{{Key: "cert_common_name", Value: given["cert_common_name"]}}}
+	s.asked = nil
+	b.Authorize(wicket.TestContext(s), a)
+	if len(s.asked) != 1 || s.asked[0].Path != "/acl?cn=sensor&s=" {
+		t.Errorf("%+v", s.asked)
+	}
+	if v := open(t, loginConfig).Authenticate(wicket.TestContext(s), alice()); len(v.Detail().Attributes) != 2 {
+		t.Errorf("%+v", v.Detail())
+	}
+}

@@ -49,9 +49,9 @@ var fields = []field{
 	{"peerhost", both, func(s *subject, _ string) string { host, _ := s.peer(); return host }},
 	{"peerport", both, func(s *subject, _ string) string { _, port := s.peer(); return port }},
 	{"peername", both, func(s *subject, _ string) string { return s.peername() }},
-	{"cert_subject", authentication, func(s *subject, _ string) string { return s.cert(wicket.CertSubject) }},
-	{"cert_common_name", authentication, func(s *subject, _ string) string { return s.cert(wicket.CertCommonNames) }},
-	{"cert_pem", authentication, func(s *subject, _ string) string { return armor(s.cert(wicket.CertPEM)) }},
+	{"cert_subject", both, func(s *subject, _ string) string { return s.cert("cert_subject", wicket.CertSubject) }},
+	{"cert_common_name", both, func(s *subject, _ string) string { return s.cert("cert_common_name", wicket.CertCommonNames) }},
+	{"cert_pem", both, func(s *subject, _ string) string { return armor(s.cert("cert_pem", wicket.CertPEM)) }},
 	{"listener", both, func(s *subject, _ string) string { return s.listener() }},
 	{"zone", both, func(*subject, string) string { return "default" }},
 	{"mountpoint", both, func(*subject, string) string { return "" }},
@@ -174,8 +174,36 @@ func value(list []wicket.Property, key string) string {
 	return ""
 }
 
-func (s *subject) cert(f wicket.CertField) string {
+// cert is a field of the client's certificate. When a topic is asked about it is
+// the attribute in which remember has put it.
+func (s *subject) cert(name string, f wicket.CertField) string {
+	if s.c == nil {
+		return s.attribute(name)
+	}
 	v, _ := s.ctx.Certificate(f, 0)
+	return v
+}
+
+// remembered are the fields of a certificate that questions about topics may
+// need, which come without it.
+var remembered = []struct {
+	name  string
+	field wicket.CertField
+}{{"cert_subject", wicket.CertSubject}, {"cert_common_name", wicket.CertCommonNames}, {"cert_pem", wicket.CertPEM}}
+
+// remember gives a client that is let in those of its certificate's fields as
+// attributes that are part of the questions about its topics (ZHTTP-01). They
+// come last, so that they count and not what a server has called the same.
+func (b *Backend) remember(ctx *wicket.Context, v wicket.Verdict) wicket.Verdict {
+	if b.access == nil || v.Code() != wicket.CodeAllow {
+		return v
+	}
+	for _, r := range remembered {
+		if b.access.uses(r.name) {
+			text, _ := ctx.Certificate(r.field, 0)
+			v = v.Attribute(r.name, text)
+		}
+	}
 	return v
 }
 

@@ -38,6 +38,9 @@ func New(l *wicket.LoadInfo) (b *Backend, notes []string, err error) {
 		}
 		b.super = s.query(super, authentication)
 	}
+	for _, r := range remembered {
+		b.keeps = b.keeps || b.login != nil && b.access != nil && b.access.uses(r.name)
+	}
 	elsewhere(o)
 	if err := o.Err(); err != nil {
 		return nil, nil, err
