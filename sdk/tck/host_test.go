@@ -103,6 +103,7 @@ func TestHost(t *testing.T) {
 	control := hosted(t, h, "c", wasm.Limits{})
 	for _, language := range guests.Languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			p := hosted(t, h, language, limits)
 			for user, want := range map[string]auth.Decision{
 				"allow": auth.Allow, "deny": auth.Deny, "next": auth.Next, "named": auth.Next, "event": auth.Allow,

@@ -8,7 +8,11 @@ import (
 )
 
 func TestKit(t *testing.T) {
+	t.Parallel()
 	for _, language := range guests.Languages {
-		t.Run(language, func(t *testing.T) { tck.Run(t, guests.Kit(t, language), guests.Lacks[language]...) })
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			tck.Run(t, guests.Kit(t, language), guests.Lacks[language]...)
+		})
 	}
 }
