@@ -34,7 +34,7 @@
 
 /* ---- Values ------------------------------------------------------------- */
 
-/* A request is answered once: by what its handler returns, or by wicket_answer. */
+/* A request is answered once: by what its handler returns, or by wicket_answer. 0 is none: nobody is answered. */
 typedef long long wicket_request;
 
 /* Codes that handlers and callbacks return. A negative one says that the plugin has failed. */
@@ -42,6 +42,7 @@ enum { WICKET_DENY, WICKET_ALLOW, WICKET_NEXT, WICKET_PENDING };
 
 /* How a host call has ended; negative: it was not started. */
 enum {
+	WICKET_FULL = -4, /* of wicket_kv_set and wicket_kv_add */
 	WICKET_MALFORMED_CALL = -3, WICKET_BUSY = -2, WICKET_NOT_GRANTED = -1,
 	WICKET_OK = 0, WICKET_MISMATCH, WICKET_TIMEOUT, WICKET_REFUSED, WICKET_MALFORMED, WICKET_FAILED
 };
@@ -49,11 +50,17 @@ enum {
 enum { WICKET_DEBUG, WICKET_INFO, WICKET_WARN, WICKET_ERROR };
 enum { WICKET_PUBLISH = 1, WICKET_SUBSCRIBE = 2 };
 
-/* Reason codes of a denial (MQTT 5.0 section 3.2.2.2). */
+/* The bits of wicket_features, and of the features of a load. */
+enum {
+	WICKET_FEATURE_PASSWORD = 1, WICKET_FEATURE_HTTP = 2, WICKET_FEATURE_KV = 4, WICKET_FEATURE_METRICS = 8,
+	WICKET_FEATURE_TIMERS = 16, WICKET_FEATURE_JWT = 32, WICKET_FEATURE_DISCONNECT = 64, WICKET_FEATURE_EVENTS = 128
+};
+
+/* Reason codes of a denial (MQTT 5.0 section 3.2.2.2), and of a DISCONNECT (section 3.14.2.1). */
 enum {
 	WICKET_UNSPECIFIED = 0x80, WICKET_IMPLEMENTATION = 0x83, WICKET_CLIENT_ID = 0x85, WICKET_BAD_PASSWORD = 0x86,
 	WICKET_NOT_AUTHORIZED = 0x87, WICKET_UNAVAILABLE = 0x88, WICKET_SERVER_BUSY = 0x89, WICKET_BANNED = 0x8A,
-	WICKET_QUOTA = 0x97
+	WICKET_QUOTA = 0x97, WICKET_ADMINISTRATIVE = 0x98
 };
 
 enum {
@@ -96,11 +103,22 @@ WICKET__IMPORT(cert_field) int wicket__host_cert_field(long long req, int field,
 WICKET__IMPORT(password_verify) long long wicket__host_password_verify(long long req, const void *p, unsigned n);
 WICKET__IMPORT(http_send) long long wicket__host_http_send(long long req, const void *p, unsigned n);
 WICKET__IMPORT(random) void wicket__host_random(void *p, unsigned n);
+WICKET__IMPORT(kv_get) int wicket__host_kv_get(const void *key, unsigned klen, void *p, unsigned cap);
+WICKET__IMPORT(kv_set) int wicket__host_kv_set(const void *key, unsigned klen, const void *p, unsigned n, long long ttl);
+WICKET__IMPORT(kv_add) long long wicket__host_kv_add(const void *key, unsigned klen, long long delta, long long ttl);
+WICKET__IMPORT(kv_delete) int wicket__host_kv_delete(const void *key, unsigned klen);
+WICKET__IMPORT(metric_define) int wicket__host_metric_define(const void *p, unsigned n);
+WICKET__IMPORT(metric_add) int wicket__host_metric_add(int id, long long delta);
+WICKET__IMPORT(metric_set) int wicket__host_metric_set(int id, long long value);
+WICKET__IMPORT(metric_observe) int wicket__host_metric_observe(int id, long long value);
+WICKET__IMPORT(timer_set) long long wicket__host_timer_set(long long delay, long long repeat);
+WICKET__IMPORT(timer_cancel) int wicket__host_timer_cancel(long long id);
+WICKET__IMPORT(client_disconnect) int wicket__host_client_disconnect(const void *p, unsigned n);
 
 /* The wall clock in milliseconds since 1970. */
 WICKET__IMPORT(now_unix_ms) long long wicket_now(void);
 
-/* What was granted: bit 0 password, bit 1 http. */
+/* What was granted, in bits such as WICKET_FEATURE_KV. */
 WICKET__IMPORT(features) long long wicket_features(void);
 
 #define wicket_log(level, text) wicket__log(level, WICKET_TEXT(text))
@@ -239,6 +257,31 @@ typedef struct {
 	wicket_list topics;     /* wicket_next_topic */
 	wicket_text listener, peer;
 } wicket_access;
+
+/* What has happened to a client. */
+typedef struct {
+	unsigned kind;              /* WICKET_EVENT_CONNECTED and so on; others are to be ignored */
+	unsigned long long time_ms; /* Unix */
+	wicket_text client_id, username, listener, peer;
+	unsigned reason; /* DISCONNECTED, REFUSED */
+	wicket_text reason_text;
+	wicket_list topics;         /* wicket_next_topic; SUBSCRIBED, UNSUBSCRIBED, DENIED */
+	unsigned long long dropped; /* events lost before this one */
+	wicket_text decider;        /* CONNECTED, REFUSED: the plugin that said so, or empty */
+	wicket_list attributes;     /* wicket_next_property; CONNECTED */
+	unsigned action;            /* DENIED: WICKET_PUBLISH or WICKET_SUBSCRIBE */
+} wicket_event;
+
+enum {
+	WICKET_EVENT_CONNECTED = 1, WICKET_EVENT_DISCONNECTED, WICKET_EVENT_REFUSED, /* a CONNECT was answered by a denial */
+	WICKET_EVENT_SUBSCRIBED, WICKET_EVENT_UNSUBSCRIBED, WICKET_EVENT_DENIED      /* a PUBLISH or SUBSCRIBE was not permitted */
+};
+
+/* The name of a kind of events, as the operator writes it; empty for one that this header does not know. */
+static inline const char *wicket_event_name(unsigned kind) {
+	static const char *const names[] = {"", "connected", "disconnected", "refused", "subscribed", "unsubscribed", "denied"};
+	return kind < sizeof names / sizeof *names ? names[kind] : "";
+}
 
 static inline _Bool wicket__read_property(wicket_text t, wicket_property *m) {
 	*m = (wicket_property){0};
@@ -444,6 +487,30 @@ static inline _Bool wicket__read_access(wicket_text t, wicket_access *m) {
 	return !r.bad;
 }
 
+static inline _Bool wicket__read_event(wicket_text t, wicket_event *m) {
+	*m = (wicket_event){0};
+	wicket_topic topic;
+	wicket__reader r = wicket__read(t);
+	while (wicket__next(&r)) {
+		switch (r.num) {
+		case 1: m->kind = wicket__u32(&r); break;
+		case 2: m->time_ms = wicket__u64(&r); break;
+		case 3: m->client_id = wicket__bytes(&r); break;
+		case 4: m->username = wicket__bytes(&r); break;
+		case 5: m->listener = wicket__bytes(&r); break;
+		case 6: m->peer = wicket__bytes(&r); break;
+		case 7: m->reason = wicket__u32(&r); break;
+		case 8: m->reason_text = wicket__bytes(&r); break;
+		case 9: wicket__count(&r, &m->topics, t, wicket__read_topic(wicket__bytes(&r), &topic)); break;
+		case 10: m->dropped = wicket__u64(&r); break;
+		case 11: m->decider = wicket__bytes(&r); break;
+		case 12: wicket__count_property(&r, &m->attributes, t); break;
+		case 13: m->action = wicket__u32(&r); break;
+		}
+	}
+	return !r.bad;
+}
+
 /* ---- Writing messages ---------------------------------------------------- */
 
 /* A message under construction. What does not fit its buffer makes it bad for good. */
@@ -529,13 +596,11 @@ static inline void wicket__add(wicket_message *m, wicket_text t) {
 #define wicket_add(m, text) wicket__add(m, WICKET_TEXT(text))
 
 static inline void wicket_add_number(wicket_message *m, long long v) {
-	char digits[20];
-	unsigned i = sizeof digits;
-	unsigned long long n = v < 0 ? 0 - (unsigned long long)v : (unsigned long long)v;
-	do digits[--i] = (char)('0' + n % 10);
-	while (n /= 10);
-	if (v < 0) digits[--i] = '-';
-	wicket__add(m, (wicket_text){digits + i, sizeof digits - i});
+	unsigned long long n = v < 0 ? 0 - (unsigned long long)v : (unsigned long long)v, unit = 1;
+	if (v < 0) wicket__byte(m, '-');
+	while (n / unit >= 10) unit *= 10;
+	for (; unit; unit /= 10) wicket__byte(m, (unsigned char)('0' + n / unit % 10));
+	wicket_add(m, "");
 }
 
 /* Percent-encodes what is not an unreserved character (RFC 3986 section 2.3), for a path segment, a query or a form. */
@@ -590,6 +655,7 @@ static inline wicket_message wicket_verdict(int code) {
 
 /* Answers a request; a request that was answered already, or too late, is not touched. Returns WICKET_PENDING. */
 static inline int wicket_answer(wicket_request req, const wicket_message *v) {
+	if (!req) return WICKET_PENDING;
 	if (v->bad) {
 		wicket_log(WICKET_ERROR, "the verdict is larger than WICKET_VERDICT, or was put together wrongly");
 		wicket__host_resolve(req, WICKET_DENY, "\x08\x83\x01", 3);
@@ -666,6 +732,16 @@ typedef struct {
 	wicket_text body;
 } wicket_response;
 
+static inline _Bool wicket__read_response(wicket_text t, wicket_response *m) {
+	wicket__reader r = wicket__read(t);
+	while (wicket__next(&r)) {
+		if (r.num == 1) m->status = wicket__u32(&r);
+		else if (r.num == 2) wicket__count_property(&r, &m->headers, t);
+		else if (r.num == 3) m->body = wicket__bytes(&r);
+	}
+	return !r.bad;
+}
+
 /* How a call has ended. */
 typedef struct {
 	wicket_request req;
@@ -678,11 +754,13 @@ typedef struct {
 /* Returns a code as a handler does; a call may be started again. */
 typedef int (*wicket_callback)(const wicket_result *);
 
+enum { WICKET__PASSWORD, WICKET__HTTP };
+
 typedef struct {
 	long long id; /* 0: free */
 	wicket_request req;
 	wicket_callback done;
-	_Bool http;
+	unsigned char kind;
 	_Alignas(8) unsigned char state[WICKET_STATE];
 } wicket__slot;
 
@@ -723,28 +801,33 @@ static inline void wicket__wipe(unsigned char *p, unsigned n) {
 	for (volatile unsigned char *v = p; n--; v++) *v = 0;
 }
 
-/* wicket__start begins a call with the message m. One that cannot begin ends at once, in the same callback. */
-static inline int wicket__start(wicket_request req, wicket_message *m, _Bool http, wicket_callback done, const void *state, unsigned size) {
-	long long id = WICKET_BUSY;
-	if (m->bad || size > WICKET_STATE) id = WICKET_MALFORMED_CALL;
-	else if (wicket__in_flight < WICKET_CALLS - WICKET_CALLS / 4)
-		id = (http ? wicket__host_http_send : wicket__host_password_verify)(req, m->at, m->len);
-	wicket__wipe(m->at, m->len);
+/* wicket__may_start returns 0, or why a call with this message and state is not begun. */
+static inline long long wicket__may_start(_Bool bad, unsigned size) {
+	if (bad || size > WICKET_STATE) return WICKET_MALFORMED_CALL;
+	return wicket__in_flight < WICKET_CALLS - WICKET_CALLS / 4 ? 0 : WICKET_BUSY;
+}
+
+/* wicket__started goes on when the call has ended. One that did not begin ends at once, in the same callback. */
+static inline int wicket__started(long long id, wicket_request req, unsigned char kind, wicket_callback done, const void *state, unsigned size) {
 	if (id <= 0) {
 		wicket_result r = {.req = req, .status = id < 0 ? (int)id : WICKET_FAILED, .state = state};
 		return done(&r);
 	}
 	wicket__slot *s = wicket__find(id);
-	*s = (wicket__slot){.id = id, .req = req, .done = done, .http = http};
+	*s = (wicket__slot){.id = id, .req = req, .done = done, .kind = kind};
 	wicket__copy(s->state, state, size);
 	wicket__in_flight++;
 	return WICKET_PENDING;
 }
 
+static inline wicket_message wicket__call(void) {
+	return (wicket_message){.at = wicket__call_space, .cap = sizeof wicket__call_space};
+}
+
 /* A request to an upstream, such as ("GET", "auth", "/check?client="); wicket_add continues the path. */
 #define wicket_http(method, upstream, path) wicket__http(WICKET_TEXT(method), WICKET_TEXT(upstream), WICKET_TEXT(path))
 static inline wicket_message wicket__http(wicket_text method, wicket_text upstream, wicket_text path) {
-	wicket_message m = {.at = wicket__call_space, .cap = sizeof wicket__call_space};
+	wicket_message m = wicket__call();
 	wicket__put_bytes(&m, 1, upstream);
 	if (!wicket__equal(method, (wicket_text){"GET", 3})) wicket__put_bytes(&m, 2, method);
 	wicket__begin_measured(&m, 3, path);
@@ -758,25 +841,33 @@ static inline void wicket_timeout(wicket_message *m, unsigned milliseconds) { wi
 /*
  * Asks an upstream; needs the grant "http". The callback hears of the answer, or
  * of the failure, with a copy of the state. Its result, and that of this function,
- * is for the handler to return.
+ * is for the handler to return. With the request 0, from a timer, an event or the
+ * load, it asks on behalf of nobody, and what the callback returns means nothing.
  */
 static inline int wicket_send(wicket_request req, wicket_message *m, wicket_callback done, const void *state, unsigned size) {
-	return wicket__start(req, m, 1, done, state, size);
+	long long id = wicket__may_start(m->bad, size);
+	if (!id) id = wicket__host_http_send(req, m->at, m->len);
+	wicket__wipe(m->at, m->len);
+	return wicket__started(id, req, WICKET__HTTP, done, state, size);
 }
 
 /* Verifies a password on the host's workers; needs the grant "password". It ends with WICKET_OK or WICKET_MISMATCH. */
 #define wicket_verify_password(req, hash, password, done, state, size) \
 	wicket__verify_password(req, WICKET_TEXT(hash), password, done, state, size)
 static inline int wicket__verify_password(wicket_request req, wicket_text hash, wicket_text password, wicket_callback done, const void *state, unsigned size) {
-	wicket_message m = {.at = wicket__call_space, .cap = sizeof wicket__call_space};
+	wicket_message m = wicket__call();
 	wicket__put_bytes(&m, 1, hash);
 	wicket__put_bytes(&m, 2, password);
-	return wicket__start(req, &m, 0, done, state, size);
+	long long id = wicket__may_start(m.bad, size);
+	if (!id) id = wicket__host_password_verify(req, m.at, m.len);
+	wicket__wipe(m.at, m.len);
+	return wicket__started(id, req, WICKET__PASSWORD, done, state, size);
 }
 
 /* What a status means, for the log. */
 static inline const char *wicket_status_text(int status) {
 	switch (status) {
+	case WICKET_FULL: return "there is no room for the value";
 	case WICKET_NOT_GRANTED: return "the operator has not granted this to the plugin";
 	case WICKET_BUSY: case WICKET_REFUSED: return "too many calls in flight";
 	case WICKET_TIMEOUT: return "the call took too long";
@@ -785,7 +876,7 @@ static inline const char *wicket_status_text(int status) {
 	return "the call failed";
 }
 
-/* Denies with Server unavailable because the plugin could not decide, and logs why. Returns WICKET_PENDING. */
+/* Denies with Server unavailable because the plugin could not decide, and logs why, as it does for the request 0. Returns WICKET_PENDING. */
 #define wicket_deny_failed(req, why) wicket__deny_failed(req, WICKET_TEXT(why))
 static inline int wicket__deny_failed(wicket_request req, wicket_text why) {
 	wicket__log(WICKET_ERROR, why);
@@ -800,6 +891,105 @@ static inline int wicket_call_failed(const wicket_result *r) {
 	if (r->why.len) wicket_add(&line, ": ");
 	wicket_add(&line, r->why);
 	return wicket__deny_failed(r->req, wicket_string(&line));
+}
+
+/* ---- Keys and values: the grant "kv" ------------------------------------- */
+
+/*
+ * What the plugin keeps, for all its instances, until the process ends. Nothing
+ * here waits. A key has 1 to 256 bytes, a value at most 64 KiB, and a ttl is in
+ * milliseconds, where 0 is for good.
+ */
+
+/* Writes the value of a key when cap is large enough, and returns its length; -1 when there is none. */
+#define wicket_kv_get(key, p, cap) wicket__kv_get(WICKET_TEXT(key), p, cap)
+static inline int wicket__kv_get(wicket_text key, void *p, unsigned cap) { return wicket__host_kv_get(key.data, key.len, p, cap); }
+
+/* 0, or WICKET_FULL: there is no room, which the operator bounds by kv.max_bytes, or WICKET_MALFORMED_CALL. */
+#define wicket_kv_set(key, value, ttl) wicket__kv_set(WICKET_TEXT(key), WICKET_TEXT(value), ttl)
+static inline int wicket__kv_set(wicket_text key, wicket_text value, long long ttl) {
+	int done = wicket__host_kv_set(key.data, key.len, value.data, value.len, ttl);
+	return done == -2 ? WICKET_FULL : done;
+}
+
+/*
+ * Adds to a counter in one step, and tells the sum. A counter that is not there
+ * begins at 0 and ends after its ttl, which later additions leave alone: a window
+ * that begins with its first event. 0, or WICKET_FULL: there is no room, or the key
+ * holds no counter.
+ */
+#define wicket_kv_add(key, delta, ttl, sum) wicket__kv_add(WICKET_TEXT(key), delta, ttl, sum)
+static inline int wicket__kv_add(wicket_text key, long long delta, long long ttl, long long *sum) {
+	long long n = wicket__host_kv_add(key.data, key.len, delta, ttl);
+	if (n == -0x7fffffffffffffff - 1) return WICKET_FULL;
+	*sum = n;
+	return 0;
+}
+
+/* Whether there was such a key. */
+#define wicket_kv_delete(key) wicket__kv_delete(WICKET_TEXT(key))
+static inline _Bool wicket__kv_delete(wicket_text key) { return wicket__host_kv_delete(key.data, key.len) == 1; }
+
+/* ---- Metrics: the grant "metrics" ---------------------------------------- */
+
+enum { WICKET_COUNTER, WICKET_GAUGE, WICKET_HISTOGRAM };
+
+/*
+ * Begins a metric, such as (WICKET_COUNTER, "limited_total", "Clients limited."),
+ * for wicket_define. Prometheus sees it as wicket_custom_NAME with the label plugin.
+ */
+#define wicket_metric(kind, name, help) wicket__metric(kind, WICKET_TEXT(name), WICKET_TEXT(help))
+static inline wicket_message wicket__metric(unsigned kind, wicket_text name, wicket_text help) {
+	wicket_message m = wicket__call();
+	wicket__put_bytes(&m, 1, name);
+	wicket__put_bytes(&m, 2, help);
+	wicket__put_number(&m, 3, kind);
+	return m;
+}
+#define wicket_label(m, name, value) wicket__put_property(m, 4, WICKET_TEXT(name), WICKET_TEXT(value))
+/* An upper bound of a histogram, one above the other. */
+static inline void wicket_bucket(wicket_message *m, unsigned long long bound) { wicket__put_number(m, 5, bound); }
+
+/* Names the metric, in WICKET_LOAD as a rule. A negative id is one that the host has refused, and counts nothing. */
+static inline int wicket_define(const wicket_message *m) {
+	return m->bad ? WICKET_MALFORMED_CALL : wicket__host_metric_define(m->at, m->len);
+}
+
+/* Adds to a counter, where n is not negative, or a gauge. */
+static inline void wicket_metric_add(int id, long long n) { wicket__host_metric_add(id, n); }
+/* Sets a gauge. */
+static inline void wicket_metric_set(int id, long long n) { wicket__host_metric_set(id, n); }
+/* Counts a value of a histogram. */
+static inline void wicket_metric_observe(int id, long long n) { wicket__host_metric_observe(id, n); }
+
+/* ---- Timers: the grant "timers" ------------------------------------------ */
+
+/* Belongs to the instance, as WICKET_TIMER is told. */
+typedef long long wicket_timer;
+
+/* Sets a timer that fires once, in 10 ms to 30 days. WICKET_BUSY: the instance has 1,024; or WICKET_MALFORMED_CALL. */
+static inline wicket_timer wicket_after(long long milliseconds) { return wicket__host_timer_set(milliseconds, 0); }
+/* The same for one that fires again and again, each time so long after the last. */
+static inline wicket_timer wicket_every(long long milliseconds) { return wicket__host_timer_set(milliseconds, milliseconds); }
+/* Keeps a timer from firing; 0 when there is no such timer any more. */
+static inline _Bool wicket_stop(wicket_timer id) { return wicket__host_timer_cancel(id) == 0; }
+
+/* ---- Disconnecting: the grant "disconnect" -------------------------------- */
+
+/*
+ * Disconnects a client, soon, if it is there and, where the user name is not empty,
+ * has that name. Its session stays. The reason 0 is WICKET_ADMINISTRATIVE. 0, or
+ * WICKET_BUSY: there have been 1,000 in a second, or WICKET_MALFORMED_CALL.
+ */
+#define wicket_disconnect(client_id, username, reason, text) \
+	wicket__disconnect(WICKET_TEXT(client_id), WICKET_TEXT(username), reason, WICKET_TEXT(text))
+static inline int wicket__disconnect(wicket_text client_id, wicket_text username, unsigned reason, wicket_text text) {
+	wicket_message m = wicket__call();
+	wicket__put_bytes(&m, 1, client_id);
+	wicket__put_number(&m, 2, reason);
+	wicket__put_bytes(&m, 3, text);
+	wicket__put_bytes(&m, 4, username);
+	return m.bad ? WICKET_MALFORMED_CALL : wicket__host_client_disconnect(m.at, m.len);
 }
 
 /* ---- JSON (RFC 8259) ----------------------------------------------------- */
@@ -1035,18 +1225,10 @@ WICKET__EXPORT(wicket_completed) void wicket__export_completed(long long id, int
 	wicket__release(found);
 	wicket_result r = {.req = s.req, .status = status, .state = s.state};
 	wicket_text t;
-	if (!wicket__event(p, n, &t)) r.status = WICKET_FAILED;
-	else if (status == WICKET_OK && s.http) {
-		wicket__reader m = wicket__read(t);
-		while (wicket__next(&m)) {
-			if (m.num == 1) r.http.status = wicket__u32(&m);
-			else if (m.num == 2) wicket__count_property(&m, &r.http.headers, t);
-			else if (m.num == 3) r.http.body = wicket__bytes(&m);
-		}
-		if (m.bad) r.status = WICKET_FAILED;
-	} else if (status != WICKET_OK) {
-		r.why = t;
-	}
+	_Bool ok = wicket__event(p, n, &t);
+	if (ok && s.kind == WICKET__HTTP && status == WICKET_OK) ok = wicket__read_response(t, &r.http);
+	else if (ok && status != WICKET_OK) r.why = t;
+	if (!ok) r.status = WICKET_FAILED;
 	int code = s.done(&r);
 	if (code != WICKET_PENDING) {
 		wicket_message v = wicket_verdict(code < 0 ? WICKET_DENY : code);
@@ -1081,6 +1263,20 @@ WICKET__EXPORT(wicket_completed) void wicket__export_completed(long long id, int
 		return wicket__on_authorize(id, &event); \
 	} \
 	static int wicket__on_authorize(wicket_request req, const wicket_access *a)
+
+/* WICKET_EVENT(e) { ... }: something has happened, of a kind that the operator has named in the plugin's events. */
+#define WICKET_EVENT(e) \
+	static void wicket__on_event(const wicket_event *e); \
+	WICKET__EXPORT(wicket_event) void wicket__export_event(const void *p, unsigned n) { \
+		wicket_event event; \
+		wicket_text t; \
+		if (wicket__event(p, n, &t) && wicket__read_event(t, &event)) wicket__on_event(&event); \
+		else wicket__unreadable(); \
+	} \
+	static void wicket__on_event(const wicket_event *e)
+
+/* WICKET_TIMER(id) { ... }: a timer that wicket_after or wicket_every has set. */
+#define WICKET_TIMER(id) WICKET__EXPORT(wicket_timer) void wicket__on_timer(wicket_timer id)
 
 /* WICKET_UNLOAD() { ... } */
 #define WICKET_UNLOAD() WICKET__EXPORT(wicket_unload) void wicket__on_unload(void)

@@ -75,7 +75,7 @@ type Guest struct {
 	Calls    []Call
 	Requests []Request
 	Late     bool   // resolve finds every request answered
-	Hears    uint32 // questions it wants to be asked
+	Hears    uint32 // questions it wants to be asked: those it exports, unless it has said so
 	Refuse   int64  // when negative, what host calls, metric_define, timer_set and client_disconnect return
 	Keeps
 	Tokens
@@ -146,6 +146,11 @@ func Open(tb testing.TB, module []byte) *Guest {
 	for _, name := range []string{"wicket_abi_v1", "wicket_buffer", "wicket_load", "wicket_authenticate",
 		"wicket_authorize", "wicket_auth_continue", "wicket_client_hello", "wicket_completed", "wicket_unload", "wicket_timer", "wicket_event"} {
 		g.fn[name] = mod.ExportedFunction(name)
+	}
+	for bit, name := range []string{"wicket_authenticate", "wicket_authorize", "wicket_client_hello", "wicket_event"} {
+		if g.fn[name] != nil {
+			g.Hears |= 1 << bit
+		}
 	}
 	if minor := int32(g.call("wicket_abi_v1")); minor < 0 || minor > abiMinor {
 		tb.Fatalf("guest needs minor version %d", minor)

@@ -66,6 +66,17 @@ static void texts(wicket_message *m, int num, wicket_list l) {
 	for (wicket_text t; wicket_next_text(&l, &t);) put(m, num, t);
 }
 
+static void topics(wicket_message *m, int num, wicket_list l) {
+	for (wicket_topic t; wicket_next_topic(&l, &t);) {
+		open(m, num, "={");
+		field(m, 1, t.topic);
+		number(m, 2, t.qos);
+		number(m, 3, t.retain);
+		field(m, 4, t.share);
+		wicket_add(m, "};");
+	}
+}
+
 static void proxy(wicket_message *m, const wicket_proxy *p) {
 	open(m, 11, "={");
 	number(m, 1, p->version);
@@ -137,15 +148,7 @@ static wicket_message access_text(const wicket_access *a) {
 	field(&m, 2, a->username);
 	properties(&m, 3, a->attributes);
 	number(&m, 4, a->action);
-	wicket_list l = a->topics;
-	for (wicket_topic t; wicket_next_topic(&l, &t);) {
-		wicket_add(&m, "5={");
-		field(&m, 1, t.topic);
-		number(&m, 2, t.qos);
-		number(&m, 3, t.retain);
-		field(&m, 4, t.share);
-		wicket_add(&m, "};");
-	}
+	topics(&m, 5, a->topics);
 	field(&m, 6, a->listener);
 	field(&m, 7, a->peer);
 	return m;
@@ -166,6 +169,24 @@ static wicket_message load_text(const wicket_load *l) {
 	number(&m, 4, l->features);
 	number(&m, 5, l->abi_minor);
 	texts(&m, 6, l->upstreams);
+	return m;
+}
+
+static wicket_message event_text(const wicket_event *e) {
+	wicket_message m = wicket_line("");
+	number(&m, 1, e->kind);
+	number(&m, 2, e->time_ms);
+	field(&m, 3, e->client_id);
+	field(&m, 4, e->username);
+	field(&m, 5, e->listener);
+	field(&m, 6, e->peer);
+	number(&m, 7, e->reason);
+	field(&m, 8, e->reason_text);
+	topics(&m, 9, e->topics);
+	number(&m, 10, e->dropped);
+	field(&m, 11, e->decider);
+	properties(&m, 12, e->attributes);
+	number(&m, 13, e->action);
 	return m;
 }
 
@@ -194,6 +215,11 @@ WICKET_LOAD(l) {
 }
 
 WICKET_UNLOAD() { wicket_log(WICKET_INFO, "bye"); }
+
+WICKET_EVENT(e) {
+	wicket_message m = event_text(e);
+	wicket_log(WICKET_INFO, wicket_string(&m));
+}
 
 /* Calls keep the client id: its length, then its bytes. */
 typedef struct { unsigned len; char id[120]; } kept;
@@ -373,6 +399,101 @@ static int echo(wicket_request req, wicket_message m) {
 	return wicket_answer(req, &v);
 }
 
+/* ---- What a plugin keeps, counts, and does later ---------------------------- */
+
+/* What has not worked denies. */
+static int done(wicket_request req, int status) {
+	return status < 0 ? wicket_deny_failed(req, wicket_status_text(status)) : WICKET_ALLOW;
+}
+
+static void number_attribute(wicket_message *v, const char *key, long long n) {
+	wicket_message m = wicket_line("");
+	wicket_add_number(&m, n);
+	wicket_attribute(v, key, wicket_string(&m));
+}
+
+static int keys_and_values(wicket_request req, const wicket_connect *c) {
+	char got[256];
+	long long sum, fresh;
+	int n, status = wicket_kv_set("kept", c->client_id, 5000);
+	if (!status) n = wicket_kv_get("kept", got, sizeof got);
+	if (!status) status = wicket_kv_add("counter", 2, 0, &sum);
+	if (!status) status = wicket_kv_add("other", -7, 60000, &fresh);
+	if (!status) status = wicket_kv_set("brief", "x", 0);
+	if (status) return done(req, status);
+	wicket_message v = wicket_verdict(WICKET_ALLOW);
+	wicket_attribute(&v, "got", ((wicket_text){got, n > 0 ? (unsigned)n : 0}));
+	number_attribute(&v, "sum", sum);
+	number_attribute(&v, "new", fresh);
+	if (wicket_kv_get("brief", 0, 0) == 1 && wicket_kv_delete("brief") && !wicket_kv_delete("brief")) wicket_attribute(&v, "gone", "1");
+	return wicket_answer(req, &v);
+}
+
+static int long_value(wicket_request req) {
+	static char space[64 << 10];
+	int n = wicket_kv_get("long", space, sizeof space);
+	wicket_message v = wicket_verdict(WICKET_ALLOW);
+	wicket_attribute(&v, "long", ((wicket_text){space, n > 0 ? (unsigned)n : 0}));
+	return wicket_answer(req, &v);
+}
+
+static int metrics(const wicket_connect *c) {
+	wicket_message m = wicket_metric(WICKET_COUNTER, "tck_total", "Help.");
+	wicket_label(&m, "by", c->client_id);
+	int id = wicket_define(&m);
+	wicket_metric_add(id, 3);
+	wicket_metric_add(id, 1);
+	m = wicket_metric(WICKET_GAUGE, "tck_gauge", "Help.");
+	id = wicket_define(&m);
+	wicket_metric_set(id, 5);
+	wicket_metric_add(id, -7);
+	m = wicket_metric(WICKET_HISTOGRAM, "tck_sizes", "Help.");
+	for (unsigned long long bound = 1; bound <= 100; bound *= 10) wicket_bucket(&m, bound);
+	wicket_metric_observe(wicket_define(&m), 7);
+	return WICKET_ALLOW;
+}
+
+/* The timer of each kind, and what it needs. */
+static struct { wicket_timer line, tick, ask; kept client; int left; } timers;
+
+static int set(wicket_request req, wicket_timer id, wicket_timer *timer, const kept *client) {
+	if (id < 0) return done(req, (int)id);
+	*timer = id;
+	timers.client = *client;
+	timers.left = 3;
+	return WICKET_ALLOW;
+}
+
+static int answered(const wicket_result *r) {
+	if (r->status != WICKET_OK) return wicket_call_failed(r);
+	wicket_message m = wicket_line("answered ");
+	wicket_add_number(&m, r->http.status);
+	wicket_log(WICKET_INFO, wicket_string(&m));
+	return WICKET_PENDING;
+}
+
+WICKET_TIMER(id) {
+	if (id <= 0) return;
+	if (id == timers.line) {
+		wicket_message m = wicket_line("timer ");
+		wicket_add(&m, ((wicket_text){timers.client.id, timers.client.len}));
+		wicket_log(WICKET_INFO, wicket_string(&m));
+		timers.line = 0;
+	} else if (id == timers.tick) {
+		wicket_log(WICKET_INFO, "tick");
+		if (--timers.left == 0) wicket_stop(id);
+	} else if (id == timers.ask) {
+		wicket_message m = wicket_http("GET", "auth", "/timer");
+		wicket_send(0, &m, answered, 0, 0);
+	}
+}
+
+static int kick(wicket_request req, const wicket_connect *c) {
+	int status = wicket_disconnect("sensor-17", "alice", WICKET_QUOTA, "enough");
+	if (!status) status = wicket_disconnect(c->client_id, "", 0, "");
+	return done(req, status);
+}
+
 /* ---- Misbehaviour ---------------------------------------------------------- */
 
 static volatile int sink;
@@ -415,6 +536,13 @@ WICKET_AUTHENTICATE(req, c) {
 		wicket_message m = wicket_http("GET", "auth", "/result");
 		return wicket_send(req, &m, understood, 0, 0);
 	}
+	if (wicket_equal(u, "kv")) return keys_and_values(req, c);
+	if (wicket_equal(u, "kv-long")) return long_value(req);
+	if (wicket_equal(u, "metrics")) return metrics(c);
+	if (wicket_equal(u, "timer")) return set(req, wicket_after(1000), &timers.line, &k);
+	if (wicket_equal(u, "every")) return set(req, wicket_every(500), &timers.tick, &k);
+	if (wicket_equal(u, "timer-ask")) return set(req, wicket_after(10), &timers.ask, &k);
+	if (wicket_equal(u, "kick")) return kick(req, c);
 	if (wicket_equal(u, "trap")) __builtin_trap();
 	if (wicket_equal(u, "recurse")) return recurse(0);
 	if (wicket_equal(u, "loop")) return loop();
