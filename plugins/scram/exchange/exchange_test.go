@@ -336,7 +336,7 @@ func TestSettings(t *testing.T) {
 		{"mechanism", `{"mechanism":"jwt"}`, file, "mechanism: want scram or nothing"},
 		{"backend", `{"backend":"mysql"}`, file, "backend: want http, built_in_database or nothing"},
 		{"broken file", "", "user\n", `cannot read users file "etc/users": line 1`},
-		{"both", `{"method":"get","path":"/x"}`, file, "method: no such key"},
+		{"both", `{"method":"get","path":"/x"}`, file, "method: a server is another place for users"},
 		{"server without a secret", `{"method":"get","path":"/x"}`, "", "secret: missing"},
 		{"server and its url", `{"method":"get","url":"http://x","secret":"0123456789abcdef"}`, "", "url: the server is an upstream"},
 		{"password", `{"method":"post","path":"/x","body":{"p":"${password}"},"secret":"0123456789abcdef"}`, "", "there is no password"},

@@ -44,8 +44,11 @@ func New(l *wicket.LoadInfo) (s *Server, notes []string, err error) {
 	if err != nil {
 		o.Fault("", err.Error())
 	}
+	_, _ = o.Text("users_file")
 	if f, ok := l.File("users_file"); ok || !o.Has("method") {
-		_, _ = o.Text("users_file")
+		if ok && o.Has("method") {
+			o.Fault("method", "a server is another place for users than users_file: set one of them")
+		}
 		if !ok {
 			o.Fault("users_file", "missing: want a file that `wicket passwd --algorithm scram-sha-256` writes, or method and path of an HTTP server")
 		} else if notes, err = s.fromFile(&f, rest, iterations, named); err != nil {
