@@ -1,8 +1,10 @@
 package wasm
 
 import (
+	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/wicketmq/wicket/engine/auth"
 )
@@ -115,6 +117,17 @@ func (p *Plugin) nudgeListener() {
 	if w := p.listener(); w != nil {
 		w.nudge()
 	}
+}
+
+// tellRest waits until the guest has been told of the events that wait, or for
+// half a second.
+func (p *Plugin) tellRest(ctx context.Context) {
+	if n, _ := p.queue.stats(); n == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	_ = p.Settle(ctx)
 }
 
 // tell gives the guest the next event; false says that there is none.

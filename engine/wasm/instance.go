@@ -22,6 +22,10 @@ const bufferMin = 4 << 10
 // bufferKept is the largest input buffer that is kept from call to call.
 const bufferKept = 64 << 10
 
+// afterlife is how long requests to upstreams go on that an instance has left
+// behind in good order, such as the last events of an audit.
+const afterlife = time.Second
+
 // renewAfter is how long a call may take before the host drops the engine's
 // stack of that export: the engine never shrinks it, and only a long call can
 // have made it large.
@@ -64,6 +68,7 @@ type instance struct {
 	high    uint64 // memory size beyond which the instance is replaced
 	broken  *fault // set by an import: drop the instance after this call
 	closed  bool
+	parted  bool   // it has been unloaded
 	leaving bool   // a replacement is on its way
 	said    string // last line logged, for load errors
 	random  io.Reader
@@ -358,7 +363,11 @@ func (i *instance) close() {
 	}
 	i.closed = true
 	i.abandon()
-	i.cancel()
+	if i.parted && i.calling > 0 {
+		time.AfterFunc(afterlife, i.cancel)
+	} else {
+		i.cancel()
+	}
 	if i.mod != nil {
 		// The error is of a file system, and the guest has none.
 		_ = i.mod.Close(context.Background())

@@ -547,6 +547,7 @@ func (p *Plugin) close(ctx context.Context) error {
 			wait = false
 		}
 	}
+	p.tellRest(ctx)
 	close(p.stop)
 	p.wg.Wait()
 	p.host.release(p)

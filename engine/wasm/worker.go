@@ -531,5 +531,6 @@ func (w *worker) unload(i *instance) {
 			w.p.complain("plugin failed while it unloaded", "error", err)
 		}
 	}
+	i.parted = true
 	i.close()
 }

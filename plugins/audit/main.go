@@ -18,6 +18,7 @@ func load(l *wicket.LoadInfo) error {
 		return err
 	}
 	wicket.OnEvent(t.Note)
+	wicket.OnUnload(func() { wicket.Background(t.Flush) })
 	_, err = wicket.Every(t.Interval, t.Flush)
 	return err
 }

@@ -96,5 +96,6 @@ func OnAuthorizeNow(f func(*Context, *Access) Verdict) {
 }
 
 // OnUnload registers what runs before the instance is closed; it has a
-// tenth of a second.
+// tenth of a second. What it sends to an upstream by Background goes on without
+// it, for a second.
 func OnUnload(f func()) { handlers.unload = f }

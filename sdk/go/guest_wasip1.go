@@ -122,6 +122,7 @@ func exportUnload() {
 	}()
 	if handlers.unload != nil {
 		handlers.unload()
+		pump(nil, few) // what it has begun in the background
 	}
 }
 

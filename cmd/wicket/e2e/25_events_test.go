@@ -98,7 +98,8 @@ authz: { no_match: allow, rules: ["deny subscribe secret/#"] }
 	}
 
 	// The plugin is replaced, and goes on counting.
-	write(t, config, strings.Replace(yaml, "3/h }] }", "3/h }], when_full: deny }", 1))
+	other := strings.Replace(yaml, "3/h }] }", "3/h }], when_full: deny }", 1)
+	write(t, config, other)
 	p.hangup("configuration reloaded")
 	if _, code := comes("a"); code != 0 {
 		t.Errorf("the third time: code %d", code)
@@ -111,12 +112,22 @@ authz: { no_match: allow, rules: ["deny subscribe secret/#"] }
 		t.Errorf("another client: code %d", code)
 	}
 
+	// A plugin that is replaced sends what still waits.
+	write(t, config, strings.Replace(other, "interval_ms: 100", "interval_ms: 3600000", 1))
+	p.hangup("configuration reloaded")
+	if _, code := comes("late"); code != 0 {
+		t.Errorf("code %d", code)
+	}
+	write(t, config, other)
+	p.hangup("configuration reloaded")
+	events.event(t, `"event":"connected"`, `"client_id":"late"`)
+
 	f := figures(t, dir)
 	for name, want := range map[string]float64{
 		`wicket_custom_ratelimit_refused_total{by="clientid",plugin="calm"}`: 1,
 		`wicket_custom_audit_lost_total{plugin="trail",where="upstream"}`:    0,
 		`wicket_plugin_events_dropped_total{plugin="trail"}`:                 0,
-		`wicket_plugin_kv_keys{plugin="calm"}`:                               2,
+		`wicket_plugin_kv_keys{plugin="calm"}`:                               3,
 		`wicket_plugin_decisions_total{decision="allow",plugin="trail"}`:     0,
 		`wicket_plugin_faults_total{kind="deadline",plugin="trail"}`:         0,
 		`wicket_plugin_kv_refused_total{plugin="calm"}`:                      0,
