@@ -40,7 +40,8 @@ func passwdCommand() *cobra.Command {
 rules, comments and everybody else stay as they are. The password is asked for
 twice, or read as one line with --password-stdin. It is never an argument, where
 others on the machine could see it. The file is replaced in one step, and a
-running broker notices.`,
+running broker notices. A user of the plugin scram needs one of the scram
+algorithms, which serve the plugin password too.`,
 		Example: `  wicket passwd users alice
   openssl rand -base64 18 | tee secret | wicket passwd users sensor-7 --password-stdin
   wicket passwd users alice --delete`,
