@@ -23,10 +23,10 @@
 #define WICKET_CALL (128 << 10) /* bytes of the largest HTTP request */
 #endif
 #ifndef WICKET_CALLS
-#define WICKET_CALLS 4096 /* host calls in flight, a power of two */
+#define WICKET_CALLS 4096 /* host calls in flight and clients that are to go on, a power of two */
 #endif
 #ifndef WICKET_STATE
-#define WICKET_STATE 64 /* bytes that can be kept with a call */
+#define WICKET_STATE 64 /* bytes that can be kept with a call, or an exchange */
 #endif
 #ifndef WICKET_BUFFER
 #define WICKET_BUFFER (64 << 20) /* bytes of the largest event */
@@ -38,7 +38,7 @@
 typedef long long wicket_request;
 
 /* Codes that handlers and callbacks return. A negative one says that the plugin has failed. */
-enum { WICKET_DENY, WICKET_ALLOW, WICKET_NEXT, WICKET_PENDING };
+enum { WICKET_DENY, WICKET_ALLOW, WICKET_NEXT, WICKET_PENDING, WICKET_CONTINUE };
 
 /* How a host call has ended; negative: it was not started. */
 enum {
@@ -60,7 +60,7 @@ enum {
 enum {
 	WICKET_UNSPECIFIED = 0x80, WICKET_IMPLEMENTATION = 0x83, WICKET_CLIENT_ID = 0x85, WICKET_BAD_PASSWORD = 0x86,
 	WICKET_NOT_AUTHORIZED = 0x87, WICKET_UNAVAILABLE = 0x88, WICKET_SERVER_BUSY = 0x89, WICKET_BANNED = 0x8A,
-	WICKET_QUOTA = 0x97, WICKET_ADMINISTRATIVE = 0x98
+	WICKET_BAD_AUTH_METHOD = 0x8C, WICKET_QUOTA = 0x97, WICKET_ADMINISTRATIVE = 0x98
 };
 
 enum {
@@ -113,6 +113,8 @@ WICKET__IMPORT(metric_set) int wicket__host_metric_set(int id, long long value);
 WICKET__IMPORT(metric_observe) int wicket__host_metric_observe(int id, long long value);
 WICKET__IMPORT(timer_set) long long wicket__host_timer_set(long long delay, long long repeat);
 WICKET__IMPORT(timer_cancel) int wicket__host_timer_cancel(long long id);
+WICKET__IMPORT(jwt_keys) int wicket__host_jwt_keys(int slot, const void *p, unsigned n, void *why, unsigned cap);
+WICKET__IMPORT(jwt_verify) long long wicket__host_jwt_verify(long long req, int slot, const void *p, unsigned n);
 WICKET__IMPORT(client_disconnect) int wicket__host_client_disconnect(const void *p, unsigned n);
 
 /* The wall clock in milliseconds since 1970. */
@@ -248,7 +250,27 @@ typedef struct {
 	wicket_will will;
 	wicket_list user_properties; /* wicket_next_property */
 	wicket_text connect_username, connect_client_id;
+	_Bool reauthenticate; /* the client is in already and shows itself again, without password */
 } wicket_connect;
+
+/* What a client answers to wicket_continue. */
+typedef struct {
+	unsigned long long exchange; /* the request of the CONNECT that began it */
+	wicket_text auth_method, auth_data;
+	_Bool ended;       /* the client does not go on, and no answer is wanted */
+	const void *state; /* the copy of what was given to wicket_continue */
+} wicket_auth;
+
+/* What somebody claims who begins a TLS handshake, numbers as on the wire (RFC 8446 section 4.1.2) without GREASE. */
+typedef struct {
+	wicket_text listener, peer;
+	_Bool has_proxy; /* the struct below is zero without */
+	wicket_proxy proxy;
+	wicket_text server_name; /* bytes that are not printable ASCII are written as \xNN, here and in alpn */
+	wicket_list alpn;        /* wicket_next_text */
+	wicket_list versions, suites, extensions, groups, signature_schemes; /* wicket_next_number */
+	wicket_text ja4;
+} wicket_hello;
 
 typedef struct {
 	wicket_text client_id, username;
@@ -319,38 +341,53 @@ static inline _Bool wicket__read_topic(wicket_text t, wicket_topic *m) {
 }
 
 /* wicket__element takes the next element of a list, whose fields are known to be well-formed. */
-static inline int wicket__element(wicket_list *l, wicket_text *element) {
-	wicket__reader r = wicket__read(l->message);
-	while (l->count && wicket__next(&r)) {
-		if (r.num != l->num) continue;
-		*element = r.data;
-		l->message = (wicket_text){(const char *)r.at, (unsigned)(r.end - r.at)};
+static inline int wicket__element(wicket_list *l, wicket__reader *r) {
+	*r = wicket__read(l->message);
+	while (l->count && wicket__next(r)) {
+		if (r->num != l->num) continue;
+		l->message = (wicket_text){(const char *)r->at, (unsigned)(r->end - r->at)};
 		l->count--;
 		return 1;
 	}
 	return 0;
 }
 
-static inline int wicket_next_text(wicket_list *l, wicket_text *v) { return wicket__element(l, v); }
+static inline int wicket_next_text(wicket_list *l, wicket_text *v) {
+	wicket__reader r;
+	if (!wicket__element(l, &r)) return 0;
+	*v = r.data;
+	return 1;
+}
+static inline int wicket_next_number(wicket_list *l, unsigned *v) {
+	wicket__reader r;
+	if (!wicket__element(l, &r)) return 0;
+	*v = (unsigned)r.n;
+	return 1;
+}
 static inline int wicket_next_property(wicket_list *l, wicket_property *v) {
 	wicket_text t;
-	return wicket__element(l, &t) && wicket__read_property(t, v);
+	return wicket_next_text(l, &t) && wicket__read_property(t, v);
 }
 static inline int wicket_next_file(wicket_list *l, wicket_file *v) {
 	wicket_text t;
-	return wicket__element(l, &t) && wicket__read_file(t, v);
+	return wicket_next_text(l, &t) && wicket__read_file(t, v);
 }
 static inline int wicket_next_topic(wicket_list *l, wicket_topic *v) {
 	wicket_text t;
-	return wicket__element(l, &t) && wicket__read_topic(t, v);
+	return wicket_next_text(l, &t) && wicket__read_topic(t, v);
 }
 
-/* wicket__count notes an element of a repeated field and judges it, as a message of that kind. */
+/* wicket__count notes an element of a repeated field, which is known to be well-formed or not. */
 static inline void wicket__count(wicket__reader *r, wicket_list *l, wicket_text message, _Bool ok) {
-	if (r->type != 2 || !ok) wicket__fail(r);
+	if (!ok) wicket__fail(r);
 	l->message = message;
 	l->num = r->num;
 	l->count++;
+}
+
+static inline void wicket__count_number(wicket__reader *r, wicket_list *l, wicket_text message) {
+	wicket__u32(r);
+	wicket__count(r, l, message, !r->bad);
 }
 
 static inline void wicket__count_property(wicket__reader *r, wicket_list *l, wicket_text message) {
@@ -369,7 +406,7 @@ static inline _Bool wicket__read_load(wicket_text t, wicket_load *m) {
 		case 3: wicket__count(&r, &m->files, t, wicket__read_file(wicket__bytes(&r), &file)); break;
 		case 4: m->features = wicket__u64(&r); break;
 		case 5: m->abi_minor = wicket__u32(&r); break;
-		case 6: wicket__count(&r, &m->upstreams, t, 1); break;
+		case 6: wicket__count(&r, &m->upstreams, t, r.type == 2); break;
 		}
 	}
 	return !r.bad;
@@ -410,7 +447,7 @@ static inline _Bool wicket__read_tls(wicket_text t, wicket_tls *m) {
 		case 8: m->certificate_verified = wicket__bool(&r); break;
 		case 9: m->common_name = wicket__bytes(&r); break;
 		case 10: m->subject = wicket__bytes(&r); break;
-		case 11: wicket__count(&r, &m->san, t, 1); break;
+		case 11: wicket__count(&r, &m->san, t, r.type == 2); break;
 		case 12: m->fingerprint = wicket__bytes(&r); break;
 		case 13: m->serial = wicket__bytes(&r); break;
 		}
@@ -464,6 +501,45 @@ static inline _Bool wicket__read_connect(wicket_text t, wicket_connect *m) {
 		case 19: m->has_password = wicket__bool(&r); break;
 		case 20: m->connect_username = wicket__bytes(&r); break;
 		case 21: m->connect_client_id = wicket__bytes(&r); break;
+		case 22: m->reauthenticate = wicket__bool(&r); break;
+		}
+	}
+	return !r.bad;
+}
+
+static inline _Bool wicket__read_auth(wicket_text t, wicket_auth *m) {
+	*m = (wicket_auth){0};
+	wicket__reader r = wicket__read(t);
+	while (wicket__next(&r)) {
+		switch (r.num) {
+		case 1: m->exchange = wicket__u64(&r); break;
+		case 2: m->auth_method = wicket__bytes(&r); break;
+		case 3: m->auth_data = wicket__bytes(&r); break;
+		case 4: m->ended = wicket__bool(&r); break;
+		}
+	}
+	return !r.bad;
+}
+
+static inline _Bool wicket__read_hello(wicket_text t, wicket_hello *m) {
+	*m = (wicket_hello){0};
+	wicket__reader r = wicket__read(t);
+	while (wicket__next(&r)) {
+		switch (r.num) {
+		case 1: m->listener = wicket__bytes(&r); break;
+		case 2: m->peer = wicket__bytes(&r); break;
+		case 3:
+			if (!wicket__read_proxy(wicket__bytes(&r), &m->proxy)) wicket__fail(&r);
+			m->has_proxy = 1;
+			break;
+		case 4: m->server_name = wicket__bytes(&r); break;
+		case 5: wicket__count(&r, &m->alpn, t, r.type == 2); break;
+		case 6: wicket__count_number(&r, &m->versions, t); break;
+		case 7: wicket__count_number(&r, &m->suites, t); break;
+		case 8: wicket__count_number(&r, &m->extensions, t); break;
+		case 9: wicket__count_number(&r, &m->groups, t); break;
+		case 10: wicket__count_number(&r, &m->signature_schemes, t); break;
+		case 11: m->ja4 = wicket__bytes(&r); break;
 		}
 	}
 	return !r.bad;
@@ -683,6 +759,8 @@ static inline void wicket_topic_code(wicket_message *v, int code) { wicket__put_
 #define wicket_user_property(v, key, value) wicket__put_property(v, 11, WICKET_TEXT(key), WICKET_TEXT(value))
 #define wicket_username(v, text) wicket__put_bytes(v, 9, WICKET_TEXT(text))
 #define wicket_client_id(v, text) wicket__put_bytes(v, 10, WICKET_TEXT(text))
+/* Goes with the CONNACK, or the AUTH that ends a re-authentication, to a client with an authentication method. */
+#define wicket_auth_data(v, data) wicket__put_bytes(v, 12, WICKET_TEXT(data))
 #define wicket_mountpoint(v, text) wicket__put_bytes(v, 14, WICKET_TEXT(text))
 
 static inline void wicket__begin_measured(wicket_message *m, unsigned num, wicket_text t) {
@@ -742,6 +820,22 @@ static inline _Bool wicket__read_response(wicket_text t, wicket_response *m) {
 	return !r.bad;
 }
 
+/* What the host has found out about a token. */
+typedef struct {
+	wicket_text header, claims; /* WICKET_OK: JSON objects */
+	_Bool unknown_key;          /* WICKET_MISMATCH: the slot has no key that the token can mean; a newer set may */
+} wicket_jwt;
+
+static inline _Bool wicket__read_jwt(wicket_text t, wicket_jwt *m) {
+	wicket__reader r = wicket__read(t);
+	while (wicket__next(&r)) {
+		if (r.num == 1) m->header = wicket__bytes(&r);
+		else if (r.num == 2) m->claims = wicket__bytes(&r);
+		else if (r.num == 3) m->unknown_key = wicket__bool(&r);
+	}
+	return !r.bad;
+}
+
 /* How a call has ended. */
 typedef struct {
 	wicket_request req;
@@ -749,22 +843,23 @@ typedef struct {
 	wicket_text why;  /* a sentence of the host, when it failed */
 	const void *state; /* the copy of what was given to the call */
 	wicket_response http; /* when status is WICKET_OK, of wicket_send */
+	wicket_jwt jwt;       /* when status is WICKET_OK or WICKET_MISMATCH, of wicket_verify_jwt */
 } wicket_result;
 
 /* Returns a code as a handler does; a call may be started again. */
 typedef int (*wicket_callback)(const wicket_result *);
 
-enum { WICKET__PASSWORD, WICKET__HTTP };
+enum { WICKET__PASSWORD, WICKET__HTTP, WICKET__JWT, WICKET__EXCHANGE };
 
 typedef struct {
-	long long id; /* 0: free */
+	long long id; /* of a call; negative: of an exchange; 0: free */
 	wicket_request req;
 	wicket_callback done;
 	unsigned char kind;
 	_Alignas(8) unsigned char state[WICKET_STATE];
 } wicket__slot;
 
-/* Open addressing by call id, so that nothing is allocated. */
+/* Open addressing by id, so that nothing is allocated. */
 static wicket__slot wicket__slots[WICKET_CALLS];
 static unsigned wicket__in_flight;
 
@@ -807,16 +902,21 @@ static inline long long wicket__may_start(_Bool bad, unsigned size) {
 	return wicket__in_flight < WICKET_CALLS - WICKET_CALLS / 4 ? 0 : WICKET_BUSY;
 }
 
+static inline wicket__slot *wicket__keep(long long id, wicket_request req, unsigned char kind, wicket_callback done, const void *state, unsigned size) {
+	wicket__slot *s = wicket__find(id);
+	if (!s->id) wicket__in_flight++;
+	*s = (wicket__slot){.id = id, .req = req, .done = done, .kind = kind};
+	wicket__copy(s->state, state, size);
+	return s;
+}
+
 /* wicket__started goes on when the call has ended. One that did not begin ends at once, in the same callback. */
 static inline int wicket__started(long long id, wicket_request req, unsigned char kind, wicket_callback done, const void *state, unsigned size) {
 	if (id <= 0) {
 		wicket_result r = {.req = req, .status = id < 0 ? (int)id : WICKET_FAILED, .state = state};
 		return done(&r);
 	}
-	wicket__slot *s = wicket__find(id);
-	*s = (wicket__slot){.id = id, .req = req, .done = done, .kind = kind};
-	wicket__copy(s->state, state, size);
-	wicket__in_flight++;
+	wicket__keep(id, req, kind, done, state, size);
 	return WICKET_PENDING;
 }
 
@@ -891,6 +991,79 @@ static inline int wicket_call_failed(const wicket_result *r) {
 	if (r->why.len) wicket_add(&line, ": ");
 	wicket_add(&line, r->why);
 	return wicket__deny_failed(r->req, wicket_string(&line));
+}
+
+/* ---- Tokens: the grant "jwt" ---------------------------------------------- */
+
+/* Begins keys for wicket_set_keys with an algorithm that tokens may have, such as "RS256" or "EdDSA". */
+#define wicket_keys(algorithm) wicket__keys(WICKET_TEXT(algorithm))
+static inline wicket_message wicket__keys(wicket_text algorithm) {
+	wicket_message m = wicket__call();
+	wicket__put_bytes(&m, 1, algorithm);
+	return m;
+}
+/* One more algorithm. A key verifies only those of its own type. */
+#define wicket_algorithm(m, name) wicket__put_bytes(m, 1, WICKET_TEXT(name))
+/* A JSON Web Key Set (RFC 7517 section 5), such as the body of an answer. */
+#define wicket_jwks(m, json) wicket__put_bytes(m, 2, WICKET_TEXT(json))
+/* Public keys or certificates in PEM. */
+#define wicket_pem(m, text) wicket__put_bytes(m, 3, WICKET_TEXT(text))
+/* The secret of HS256, HS384 and HS512. */
+#define wicket_secret(m, bytes) wicket__put_bytes(m, 4, WICKET_TEXT(bytes))
+
+/*
+ * Puts the keys into a slot of this instance, 0 to 15, in place of what was there;
+ * also in WICKET_LOAD. 0, or WICKET_MALFORMED_CALL. A positive number: the keys cannot
+ * be used, and the slot keeps what it has; why is a sentence of that length, which is
+ * written when cap is large enough.
+ */
+static inline int wicket_set_keys(int slot, wicket_message *m, char *why, unsigned cap) {
+	int done = m->bad ? WICKET_MALFORMED_CALL : wicket__host_jwt_keys(slot, m->at, m->len, why, cap);
+	wicket__wipe(m->at, m->len);
+	return done;
+}
+
+/*
+ * Verifies the signature of a token, a JWS in compact form (RFC 7515 section 3.1), by
+ * the keys of a slot. It ends with WICKET_OK, WICKET_MISMATCH: no key of the slot has
+ * signed it, or WICKET_MALFORMED: it is no token. What the claims say, and until when,
+ * is for the plugin to judge: wicket_json reads them.
+ */
+#define wicket_verify_jwt(req, slot, token, done, state, size) wicket__verify_jwt(req, slot, WICKET_TEXT(token), done, state, size)
+static inline int wicket__verify_jwt(wicket_request req, int slot, wicket_text token, wicket_callback done, const void *state, unsigned size) {
+	long long id = wicket__may_start(0, size);
+	if (!id) id = wicket__host_jwt_verify(req, slot, token.data, token.len);
+	return wicket__started(id, req, WICKET__JWT, done, state, size);
+}
+
+/* ---- Enhanced authentication (MQTT 5.0 section 4.12) ---------------------- */
+
+/*
+ * Sends data to a client with an authentication method. Its answer comes to
+ * WICKET_AUTH_CONTINUE, under another request, with a copy of the state. exchange is
+ * the request of the CONNECT that began; later it is wicket_auth.exchange. The result
+ * is for the handler to return. The plugin needs WICKET_MINOR 3.
+ */
+#define wicket_continue(req, exchange, data, state, size) wicket__continue(req, exchange, WICKET_TEXT(data), state, size)
+static inline int wicket__continue(wicket_request req, unsigned long long exchange, wicket_text data, const void *state, unsigned size) {
+	long long why = wicket__may_start(0, size);
+	if (why) return wicket_deny_failed(req, wicket_status_text((int)why));
+	wicket_message v = wicket_verdict(WICKET_CONTINUE);
+	wicket_auth_data(&v, data);
+	if (v.bad) return wicket_answer(req, &v);
+	wicket__slot *s = wicket__keep(-(long long)exchange, req, WICKET__EXCHANGE, 0, state, size);
+	if (wicket__host_resolve(req, v.code, v.at, v.len)) wicket__release(s); /* the client is gone */
+	return WICKET_PENDING;
+}
+
+/* wicket__resumed takes the state of an exchange; 0 when nobody waits for the client. */
+static inline _Bool wicket__resumed(wicket_auth *m, wicket__slot *state) {
+	wicket__slot *s = m->exchange ? wicket__find(-(long long)m->exchange) : 0;
+	if (!s || !s->id) return 0;
+	*state = *s;
+	wicket__release(s);
+	m->state = state->state;
+	return 1;
 }
 
 /* ---- Keys and values: the grant "kv" ------------------------------------- */
@@ -1227,6 +1400,7 @@ WICKET__EXPORT(wicket_completed) void wicket__export_completed(long long id, int
 	wicket_text t;
 	_Bool ok = wicket__event(p, n, &t);
 	if (ok && s.kind == WICKET__HTTP && status == WICKET_OK) ok = wicket__read_response(t, &r.http);
+	else if (ok && s.kind == WICKET__JWT && (status == WICKET_OK || status == WICKET_MISMATCH)) ok = wicket__read_jwt(t, &r.jwt);
 	else if (ok && status != WICKET_OK) r.why = t;
 	if (!ok) r.status = WICKET_FAILED;
 	int code = s.done(&r);
@@ -1263,6 +1437,33 @@ WICKET__EXPORT(wicket_completed) void wicket__export_completed(long long id, int
 		return wicket__on_authorize(id, &event); \
 	} \
 	static int wicket__on_authorize(wicket_request req, const wicket_access *a)
+
+/* WICKET_AUTH_CONTINUE(req, a) { ... return code; }: a client answers to wicket_continue, or has left. */
+#define WICKET_AUTH_CONTINUE(req, a) \
+	static int wicket__on_auth_continue(wicket_request req, const wicket_auth *a); \
+	WICKET__EXPORT(wicket_auth_continue) int wicket__export_auth_continue(wicket_request id, const void *p, unsigned n) { \
+		wicket_auth event; \
+		wicket_text t; \
+		wicket__slot state; \
+		if (!wicket__event(p, n, &t) || !wicket__read_auth(t, &event)) return wicket__unreadable(); \
+		return wicket__resumed(&event, &state) ? wicket__on_auth_continue(id, &event) : WICKET_DENY; \
+	} \
+	static int wicket__on_auth_continue(wicket_request req, const wicket_auth *a)
+
+/*
+ * WICKET_CLIENT_HELLO(req, h) { ... return code; }: somebody begins a TLS handshake,
+ * of which nothing is proven. Of a verdict only the code and the reason text, for the
+ * log, count. There may be a flood of them: let it be short.
+ */
+#define WICKET_CLIENT_HELLO(req, h) \
+	static int wicket__on_client_hello(wicket_request req, const wicket_hello *h); \
+	WICKET__EXPORT(wicket_client_hello) int wicket__export_client_hello(wicket_request id, const void *p, unsigned n) { \
+		wicket_hello event; \
+		wicket_text t; \
+		if (!wicket__event(p, n, &t) || !wicket__read_hello(t, &event)) return wicket__unreadable(); \
+		return wicket__on_client_hello(id, &event); \
+	} \
+	static int wicket__on_client_hello(wicket_request req, const wicket_hello *h)
 
 /* WICKET_EVENT(e) { ... }: something has happened, of a kind that the operator has named in the plugin's events. */
 #define WICKET_EVENT(e) \

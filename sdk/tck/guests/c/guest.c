@@ -399,12 +399,52 @@ static int echo(wicket_request req, wicket_message m) {
 	return wicket_answer(req, &v);
 }
 
-/* ---- What a plugin keeps, counts, and does later ---------------------------- */
-
 /* What has not worked denies. */
 static int done(wicket_request req, int status) {
 	return status < 0 ? wicket_deny_failed(req, wicket_status_text(status)) : WICKET_ALLOW;
 }
+
+/* ---- Tokens ----------------------------------------------------------------- */
+
+static int keys(wicket_request req) {
+	char why[512];
+	wicket_message m = wicket_keys("RS256");
+	wicket_algorithm(&m, "");
+	wicket_algorithm(&m, "EdDSA");
+	wicket_jwks(&m, "{\"keys\":[]}");
+	wicket_pem(&m, "-----BEGIN PUBLIC KEY-----\n");
+	int n = wicket_set_keys(0, &m, why, sizeof why);
+	if (!n) {
+		m = wicket_keys("HS256");
+		wicket_secret(&m, ((wicket_text){"0123456789abcdef\0" "0123456789abcd\xff", 32}));
+		n = wicket_set_keys(15, &m, why, sizeof why);
+	}
+	if (n <= 0) return done(req, n);
+	m = wicket_line("the keys cannot be used");
+	if ((unsigned)n <= sizeof why) {
+		wicket_add(&m, ": ");
+		wicket_add(&m, ((wicket_text){why, (unsigned)n}));
+	}
+	return wicket_deny_failed(req, wicket_string(&m));
+}
+
+static int deny(wicket_request req, const char *why) {
+	wicket_message v = wicket_verdict(WICKET_DENY);
+	wicket_reason_text(&v, why);
+	return wicket_answer(req, &v);
+}
+
+static int token(const wicket_result *r) {
+	if (r->status == WICKET_MISMATCH) return deny(r->req, r->jwt.unknown_key ? "unknown key" : "not signed");
+	if (r->status == WICKET_MALFORMED) return deny(r->req, "malformed");
+	if (r->status != WICKET_OK) return wicket_call_failed(r);
+	wicket_message v = wicket_verdict(WICKET_ALLOW);
+	wicket_attribute(&v, "header", r->jwt.header);
+	wicket_attribute(&v, "claims", r->jwt.claims);
+	return wicket_answer(r->req, &v);
+}
+
+/* ---- What a plugin keeps, counts, and does later ---------------------------- */
 
 static void number_attribute(wicket_message *v, const char *key, long long n) {
 	wicket_message m = wicket_line("");
@@ -543,6 +583,8 @@ WICKET_AUTHENTICATE(req, c) {
 	if (wicket_equal(u, "every")) return set(req, wicket_every(500), &timers.tick, &k);
 	if (wicket_equal(u, "timer-ask")) return set(req, wicket_after(10), &timers.ask, &k);
 	if (wicket_equal(u, "kick")) return kick(req, c);
+	if (wicket_equal(u, "jwt-keys")) return keys(req);
+	if (wicket_equal(u, "jwt")) return wicket_verify_jwt(req, 15, c->password, token, 0, 0);
 	if (wicket_equal(u, "trap")) __builtin_trap();
 	if (wicket_equal(u, "recurse")) return recurse(0);
 	if (wicket_equal(u, "loop")) return loop();
