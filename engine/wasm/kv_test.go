@@ -201,3 +201,17 @@ func FuzzMetric(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDisconnect: what a guest says of a client that is to go is malformed, or has
+// a client id and a reason that a DISCONNECT may carry.
+func FuzzDisconnect(f *testing.F) {
+	f.Add([]byte("\x0a\x06victim\x10\x97\x01\x1a\x06enough\x22\x03bob"))
+	f.Add([]byte("\x0a\x01x"))
+	f.Add([]byte("\x10\x80\x01"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := decodeDisconnect(b)
+		if err == nil && (d.ClientID == "" || !disconnects(d.Reason) || len(d.ReasonText) > maxReasonText) {
+			t.Errorf("%+v", d)
+		}
+	})
+}

@@ -113,3 +113,35 @@ func TestMalformed(t *testing.T) {
 		}
 	}
 }
+
+func TestObjects(t *testing.T) {
+	o := read(t, `{"limits":[{"by":"peer","n":1},{"by":"user"}],"none":[]}`)
+	list, ok := o.Objects("limits")
+	if !ok || len(list) != 2 {
+		t.Fatal(len(list), ok)
+	}
+	by, _ := list[0].Text("by")
+	n, _ := list[0].Int("n")
+	other, _ := list[1].Text("by")
+	if none, ok := o.Objects("none"); !ok || len(none) != 0 || by != "peer" || n != 1 || other != "user" {
+		t.Errorf("%q %d %q", by, n, other)
+	}
+	if _, ok := o.Objects("absent"); ok || o.Err() != nil {
+		t.Error(ok, o.Err())
+	}
+	for text, want := range map[string]string{
+		`{"limits":{}}`:           "limits: want a list of keys with values, not keys with values",
+		`{"limits":[1]}`:          "limits[0]: want keys with values, not a number",
+		`{"limits":[{},{"x":1}]}`: "limits[1].x: no such key; there are by",
+		`{"limits":[{"by":1}]}`:   "limits[0].by: want text, not a number",
+	} {
+		o := read(t, text)
+		list, _ := o.Objects("limits")
+		for _, one := range list {
+			one.Text("by")
+		}
+		if err := o.Err(); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
