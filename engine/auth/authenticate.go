@@ -117,6 +117,13 @@ func (a *admission) renamed() bool {
 	return b != nil && b.Banned(r.ClientID, r.Username, r.Peer.Addr())
 }
 
+// outlawed reports whether the client is banned as it would come in: a ban of the
+// time that its exchange, or a decider, has taken counts too.
+func (a *admission) outlawed(g *Grant) bool {
+	r, b := a.req, a.gate.bans
+	return b != nil && b.Banned(or(g.ClientID, r.ClientID), or(g.Username, r.Username), r.Peer.Addr())
+}
+
 // admission is a CONNECT on its way through the chain.
 type admission struct {
 	gate  *Gate
@@ -168,8 +175,7 @@ func (a *admission) settle(l *link, ans answer) bool {
 	case ans.verdict.Decision == Allow:
 		a.named.complete(&ans.verdict)
 		out := a.gate.admit(a.req, &ans.verdict, l.name)
-		if b := a.gate.bans; b != nil && out.Grant != nil && out.Grant.renames() &&
-			b.Banned(or(out.Grant.ClientID, a.req.ClientID), or(out.Grant.Username, a.req.Username), a.req.Peer.Addr()) {
+		if out.Grant != nil && a.outlawed(out.Grant) {
 			out = banned()
 		}
 		if err := a.stranger(out.Grant); err != nil {

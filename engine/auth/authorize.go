@@ -59,14 +59,17 @@ func (g *Gate) Authorize(grant *Grant, acc *Access, done func(Authorized)) {
 
 // Remember stores what the chain decided in the session's cache. It is called
 // on the session's loop. An answer from before [Grant.Forget], or from another
-// gate than the grant's, is dropped.
-func (g *Grant) Remember(a Authorized) {
-	if g == nil || g.shared || a.gate != g.gate || a.epoch != g.epoch {
-		return
+// gate than the grant's, is dropped: then it reports false.
+func (g *Grant) Remember(a Authorized) bool {
+	switch {
+	case g == nil || a.gate != g.gate || a.epoch != g.epoch:
+		return false
+	case g.shared:
+		return true
 	}
 	g.keep(&a)
 	if g.gate.cacheSize < 0 {
-		return
+		return true
 	}
 	now := g.gate.clock()
 	for i, ttl := range a.ttl {
@@ -80,6 +83,7 @@ func (g *Grant) Remember(a Authorized) {
 		g.cache.put(kindOf(a.access.Action, item.QoS, item.Retain), item.asSent(),
 			a.Decisions[i], now.UnixMilli(), now.Add(ttl).UnixMilli(), g.gate.cacheSize)
 	}
+	return true
 }
 
 func (g *Grant) checkItem(action Action, it *Item) Answer {

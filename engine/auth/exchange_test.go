@@ -227,3 +227,21 @@ func TestReplaces(t *testing.T) {
 		t.Errorf("answered %v", got)
 	}
 }
+
+// Who is banned while an exchange goes on does not come in at its end.
+func TestBanWithinExchange(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		b := &banList{names: map[string]bool{}}
+		s := &script{verdicts: []Verdict{more("s1"), {Decision: Allow, Default: Allow}}}
+		g := mustGate(t, Options{Bans: b, Chain: []Decider{s}})
+		req := challenged()
+		req.Reauthenticate = again
+		out, _ := converse(t, g, req)
+		b.names["c1"] = true
+		out.Exchange.Continue(nil, func(o Outcome) { out = o })
+		if out.Grant != nil || out.Reason != mqtt.Banned || out.Decider != "ban" {
+			t.Errorf("again %v: %v by %q", again, out.Reason, out.Decider)
+		}
+		balance(t, g, 0)
+	}
+}

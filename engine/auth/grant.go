@@ -51,9 +51,6 @@ type Grant struct {
 	shared  bool
 }
 
-// renames says whether the session has other names than the CONNECT.
-func (g *Grant) renames() bool { return g.Username != "" || g.ClientID != "" }
-
 // Identity is what the placeholders in rules stand for. An empty field is a
 // missing value.
 type Identity struct {

@@ -105,6 +105,7 @@ func (c *Client) access(a auth.Action, items ...auth.Item) *auth.Access {
 type question struct {
 	client *Client // nil once the connection is lost; the shard's loop only
 	shard  *Shard
+	grant  *auth.Grant
 	result auth.Authorized
 	then   func(*auth.Authorized)
 	answer turn
@@ -115,7 +116,7 @@ func (q *question) drop() { q.client = nil }
 // ask puts acc to the chain and goes on with then: at once, or later on the
 // loop and with reading paused. then is not called when the client is lost.
 func (c *Client) ask(acc *auth.Access, then func(*auth.Authorized)) {
-	q := &question{client: c, shard: c.shard, then: then}
+	q := &question{client: c, shard: c.shard, grant: c.sub.grant, then: then}
 	c.job = q
 	c.sub.gate.Authorize(c.sub.grant, acc, func(a auth.Authorized) {
 		q.result = a
@@ -153,6 +154,10 @@ func (q *question) decided() {
 		q.shard.b.opt.Log.Warn("decider failed",
 			"decider", q.result.Decider, "client_id", c.sub.ClientID, "error", err)
 	}
-	c.sub.grant.Remember(q.result)
+	current := c.sub.grant == q.grant
+	current = c.sub.grant.Remember(q.result) && current
 	q.then(&q.result)
+	if !current && c.state == live { // it may have a subscription by rights that it has no more
+		q.shard.judge(c.sub)
+	}
 }

@@ -222,3 +222,46 @@ func TestJudgeManySubscriptions(t *testing.T) {
 		}
 	}
 }
+
+// A SUBSCRIBE that the chain is still asked about when permissions change is
+// judged by the new ones, or clients with a question always open would keep what
+// they are to lose.
+func TestRejudgeWhileAsking(t *testing.T) {
+	for name, change := range map[string]func(w *world, s *speaker, a *peer){
+		"rejudge": func(w *world, _ *speaker, _ *peer) { w.b.Rejudge("") },
+		"reload": func(w *world, s *speaker, _ *peer) {
+			w.gate = s.decider.gate(w.t)
+			w.b.Rejudge("")
+		},
+		"re-authentication": func(w *world, s *speaker, _ *peer) {
+			s.answer(w, auth.Verdict{Decision: auth.Allow, Default: auth.Next, Attributes: map[string]string{"role": "guest"}})
+		},
+		"re-authentication, nothing of its own": func(w *world, s *speaker, _ *peer) {
+			s.answer(w, auth.Verdict{Decision: auth.Allow, Default: auth.Deny})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, Options{})
+			s, asked := newSpeaker(t, w), new(later)
+			s.decider.authorize = asked.authorize
+			w.gate = s.decider.gate(t)
+			a := w.dial(0)
+			a.send(connect("a", method("M", "c1")))
+			s.answer(w, auth.Verdict{Decision: auth.Allow, Default: auth.Next})
+			a.said()
+			a.send(again4(""), subscribe(1, "secret/#", 1))
+			change(w, s, a)
+			w.settle()
+			asked.answer(w, auth.Verdict{Decision: auth.Allow}) // as it was before
+			if len(asked.dones) > 0 {
+				asked.answer(w, auth.Verdict{Decision: auth.Deny})
+			}
+			if sub := w.b.registry.find("a"); sub != nil && sub.Subs.Len() != 0 {
+				t.Error("the subscription stays")
+			}
+			if a.reason != "subscription not permitted any more" {
+				t.Errorf("the connection ends with %q", a.reason)
+			}
+		})
+	}
+}
