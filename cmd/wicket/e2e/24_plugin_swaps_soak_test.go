@@ -11,7 +11,7 @@ import (
 func TestSoakPluginSwaps(t *testing.T) {
 	const swaps = 1000
 	s := newPluginSwaps(t)
-	s.run(t, swaps, 100*time.Millisecond)
+	s.run(t, swaps, 100*time.Millisecond, time.Millisecond)
 	at := func(n int) float64 { return mean(s.memory[n-50 : n]) }
 	slope := slopeOf(s.memory[100:])
 	t.Logf("resident memory: %.1f MB at 100 swaps, %.1f MB at 500, %.1f MB at %d; %+.2f MB for 100 swaps", at(100), at(500), at(swaps), swaps, 100*slope)

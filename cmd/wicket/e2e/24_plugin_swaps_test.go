@@ -34,7 +34,7 @@ func TestPluginSwaps(t *testing.T) {
 		t.Skip("builds plugins")
 	}
 	s := newPluginSwaps(t)
-	s.run(t, 30, 100*time.Millisecond)
+	s.run(t, 30, 100*time.Millisecond, 20*time.Millisecond)
 }
 
 // pluginSwaps is a broker, and what a storm of CONNECTs meets there.
@@ -100,8 +100,9 @@ func (s *pluginSwaps) place(t *testing.T, version string) {
 	s.version.Store(&version)
 }
 
-// run swaps n times, one each period, under a storm.
-func (s *pluginSwaps) run(t *testing.T, n int, period time.Duration) {
+// run swaps n times, one each period, under a storm of eight clients that come
+// again after a pause.
+func (s *pluginSwaps) run(t *testing.T, n int, period, pause time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var storm sync.WaitGroup
@@ -109,7 +110,7 @@ func (s *pluginSwaps) run(t *testing.T, n int, period time.Duration) {
 		storm.Go(func() {
 			for turn := i; ctx.Err() == nil; turn++ {
 				s.knock([]string{"in", "out"}[turn%2])
-				time.Sleep(time.Millisecond) // the machine is not ours alone
+				time.Sleep(pause)
 			}
 		})
 	}
