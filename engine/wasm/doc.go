@@ -16,6 +16,11 @@
 // instance; each is an entry in a list ordered by deadline, not a goroutine
 // and not a timer. The host never calls a guest from inside one of its imports.
 //
+// What a plugin keeps, its keys and values and its metrics, belongs to its name:
+// all instances share it, and the next version finds it (kept.go). Timers belong
+// to an instance and are called by its worker between requests; so are events,
+// which wait in a bounded queue for one worker of the plugin.
+//
 // Modules are rewritten before they are compiled (package meter): guests pay
 // for what they do and ask the host for more, which is how they are stopped.
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/big"
 	"runtime"
 	"slices"
 	"testing"
@@ -100,9 +101,16 @@ func TestStoreModel(t *testing.T) {
 					t.Fatalf("add %q: %d, %v, want %v", k, sum, ok, good)
 				}
 				if good {
-					exact := float64(was) + float64(delta)
-					if math.Abs(exact) < 1<<62 && sum != was+delta || exact >= 1<<63 && sum != math.MaxInt64 || exact < -(1<<63) && sum != noCounter+1 {
-						t.Fatalf("%d + %d = %d", was, delta, sum)
+					exact := new(big.Int).Add(big.NewInt(was), big.NewInt(delta))
+					want := exact.Int64()
+					switch {
+					case exact.Cmp(big.NewInt(math.MaxInt64)) > 0:
+						want = math.MaxInt64
+					case exact.Cmp(big.NewInt(noCounter+1)) < 0:
+						want = noCounter + 1
+					}
+					if sum != want {
+						t.Fatalf("%d + %d = %d, want %d", was, delta, sum, want)
 					}
 					e.value = string(binary.LittleEndian.AppendUint64(nil, uint64(sum)))
 					model[k] = e
