@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -307,6 +308,9 @@ func TestExchangeTime(t *testing.T) {
 	v = begin(t, p, "hi")
 	v.Dialog.End()
 	until(t, "the guest is told", func() bool { return log.ended.Load() == 1 })
+	large := begin(t, p, "hi")
+	denied(t, goOn(t, large, strings.Repeat("x", 65535)), mqtt.ServerUnavailable)
+	until(t, "the guest is told of an answer that it has no room for", func() bool { return log.ended.Load() == 2 })
 	v.Dialog.End() // once is enough
 	v.Dialog.Continue([]byte("1"), func(auth.Verdict) {})
 	rested(t, p)

@@ -280,6 +280,8 @@ func (w *worker) ask(r *request) {
 	switch {
 	case errors.Is(err, errNoBuffer):
 		w.p.complain("plugin cannot take a request; it is answered by on_error", "error", err)
+		delete(i.live, r.id)
+		r.inst = nil // it was not asked
 		w.fail(r)
 	case err != nil:
 		w.fault(i, faultOf(err, ""))
