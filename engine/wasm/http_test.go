@@ -193,7 +193,7 @@ func TestHTTPCaps(t *testing.T) {
 func TestHTTPPending(t *testing.T) {
 	const n = 3000
 	var b backend
-	p := openHTTP(t, &b, Options{Limits: Limits{Queue: n, Wall: time.Minute}})
+	p := openHTTP(t, &b, Options{Limits: Limits{Queue: n, Wall: time.Minute, AuthenticateSlice: 5 * time.Second}}) // the machine may be busy
 	answers := make([]<-chan auth.Verdict, n)
 	for i := range answers {
 		answers[i] = ask(p, "go")
