@@ -1058,7 +1058,8 @@ static inline int wicket__continue(wicket_request req, unsigned long long exchan
 
 /* wicket__resumed takes the state of an exchange; 0 when nobody waits for the client. */
 static inline _Bool wicket__resumed(wicket_auth *m, wicket__slot *state) {
-	wicket__slot *s = m->exchange ? wicket__find(-(long long)m->exchange) : 0;
+	long long id = (long long)m->exchange;
+	wicket__slot *s = id > 0 ? wicket__find(-id) : 0;
 	if (!s || !s->id) return 0;
 	*state = *s;
 	wicket__release(s);

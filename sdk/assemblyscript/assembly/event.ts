@@ -39,7 +39,7 @@ export class Load {
   plugin: string = ""; // its name in the broker's configuration
   config: string = ""; // the operator's settings as JSON: Json.parse
   files: File[] = []; // the contents of the settings that end in _file
-  features: u64 = 0; // what was granted: bit 0 password, bit 1 http
+  features: u64 = 0; // what was granted, in the bits of Feature
   abiMinor: u32 = 0; // of the broker
   upstreams: string[] = []; // that may be asked
 
@@ -184,6 +184,7 @@ export class Connect {
   hasPassword: bool = false;
   connectUsername: string = ""; // as the client has sent it
   connectClientId: string = "";
+  reauthenticate: bool = false; // the client is in already and shows itself again, without password
 
   read(r: Reader): void {
     while (r.next()) {
@@ -227,6 +228,7 @@ export class Connect {
         case 19: this.hasPassword = r.bool(); break;
         case 20: this.connectUsername = r.string(); break;
         case 21: this.connectClientId = r.string(); break;
+        case 22: this.reauthenticate = r.bool(); break;
       }
     }
   }
@@ -251,6 +253,13 @@ export class Topic {
   }
 }
 
+function readTopic(r: Reader, list: Topic[]): void {
+  const m = r.message(), v = new Topic();
+  v.read(m);
+  r.embedded(m);
+  list.push(v);
+}
+
 // A question about the topics of one PUBLISH or SUBSCRIBE.
 export class Access {
   clientId: string = "";
@@ -268,15 +277,115 @@ export class Access {
         case 2: this.username = r.string(); break;
         case 3: readProperty(r, this.attributes); break;
         case 4: this.action = r.u32(); break;
-        case 5: {
-          const m = r.message(), v = new Topic();
-          v.read(m);
-          r.embedded(m);
-          this.topics.push(v);
-          break;
-        }
+        case 5: readTopic(r, this.topics); break;
         case 6: this.listener = r.string(); break;
         case 7: this.peer = r.string(); break;
+      }
+    }
+  }
+}
+
+// What a client answers to Context.continue, or that it does not.
+export class AuthContinue {
+  exchange: u64 = 0; // the request of the CONNECT that began it
+  authMethod: string = "";
+  authData: Uint8Array = new Uint8Array(0);
+  ended: bool = false;
+
+  read(r: Reader): void {
+    while (r.next()) {
+      switch (r.num) {
+        case 1: this.exchange = r.u64(); break;
+        case 2: this.authMethod = r.string(); break;
+        case 3: this.authData = r.bytes(); break;
+        case 4: this.ended = r.bool(); break;
+      }
+    }
+  }
+}
+
+// What somebody claims who begins a TLS handshake (RFC 8446 section 4.1.2), numbers in
+// the order of the wire without GREASE. Nothing of it is proven.
+export class ClientHello {
+  listener: string = "";
+  peer: string = "";
+  proxy: Proxy | null = null;
+  serverName: string = ""; // bytes that are not printable ASCII are written as \xNN, here and in alpn
+  alpn: string[] = [];
+  versions: u32[] = [];
+  suites: u32[] = [];
+  extensions: u32[] = [];
+  groups: u32[] = [];
+  signatureSchemes: u32[] = [];
+  ja4: string = "";
+
+  read(r: Reader): void {
+    while (r.next()) {
+      switch (r.num) {
+        case 1: this.listener = r.string(); break;
+        case 2: this.peer = r.string(); break;
+        case 3: {
+          const m = r.message(), v = new Proxy();
+          v.read(m);
+          r.embedded(m);
+          this.proxy = v;
+          break;
+        }
+        case 4: this.serverName = r.string(); break;
+        case 5: this.alpn.push(r.string()); break;
+        case 6: this.versions.push(r.u32()); break;
+        case 7: this.suites.push(r.u32()); break;
+        case 8: this.extensions.push(r.u32()); break;
+        case 9: this.groups.push(r.u32()); break;
+        case 10: this.signatureSchemes.push(r.u32()); break;
+        case 11: this.ja4 = r.string(); break;
+      }
+    }
+  }
+}
+
+export enum EventKind {
+  None,
+  Connected,
+  Disconnected,
+  Refused, // a CONNECT was answered by a denial
+  Subscribed, // filters that were granted
+  Unsubscribed, // filters that the client has given up
+  Denied, // a PUBLISH or SUBSCRIBE was not permitted
+}
+
+// What has happened to a client.
+export class Event {
+  kind: u32 = 0; // EventKind; others are to be ignored
+  timeMs: u64 = 0; // Unix
+  clientId: string = "";
+  username: string = "";
+  listener: string = "";
+  peer: string = "";
+  reason: u32 = 0; // Disconnected, Refused: MQTT 5.0 reason code
+  reasonText: string = "";
+  topics: Topic[] = []; // Subscribed, Unsubscribed, Denied
+  dropped: u64 = 0; // events lost before this one
+  decider: string = ""; // Connected, Refused: the plugin that said so, or empty
+  attributes: Property[] = []; // Connected
+  action: u32 = 0; // Denied: PUBLISH or SUBSCRIBE
+
+  read(r: Reader): void {
+    while (r.next()) {
+      switch (r.num) {
+        case 1: this.kind = r.u32(); break;
+        case 2: this.timeMs = r.u64(); break;
+        case 3: this.clientId = r.string(); break;
+        case 4: this.username = r.string(); break;
+        case 5: this.listener = r.string(); break;
+        case 6: this.peer = r.string(); break;
+        case 7: this.reason = r.u32(); break;
+        case 8: this.reasonText = r.string(); break;
+        case 9: readTopic(r, this.topics); break;
+        case 10: this.dropped = r.u64(); break;
+        case 11: this.decider = r.string(); break;
+        case 12: readProperty(r, this.attributes); break;
+        case 13: this.action = r.u32(); break;
       }
     }
   }

@@ -3,9 +3,18 @@
 //
 //   export * from "@wicketmq/plugin/assembly/exports";
 
-export { Access, Connect, File, Load, Property, Proxy, PUBLISH, SUBSCRIBE, Tls, Topic, Will } from "./event";
-export { CertField, debug, error, features, info, now, random, warn } from "./host";
+export {
+  Access, ClientHello, Connect, Event, EventKind, File, Load, Property, Proxy, PUBLISH, SUBSCRIBE, Tls, Topic, Will,
+} from "./event";
+export { CertField, debug, disconnect, error, Feature, features, info, now, random, warn } from "./host";
 export { escape, HttpRequest, HttpResponse } from "./http";
 export { Json, textOf } from "./json";
-export { onAuthenticate, onAuthorize, onLoad, onUnload, needABI, Completion, Context, Result, Status } from "./runtime";
+export { Jwt, JwtKeys, setJwtKeys } from "./jwt";
+export { KV } from "./kv";
+export { Counter, Gauge, Histogram } from "./metric";
+export {
+  background, Completion, Context, Continuation, needABI, onAuthenticate, onAuthorize, onClientHello, onEvent, onLoad, onUnload, Result,
+} from "./runtime";
+export { Status, statusText } from "./status";
+export { Timer } from "./timer";
 export { Code, Limits, Reason, Rule, Verdict } from "./verdict";

@@ -2,7 +2,7 @@ import { PUBLISH, SUBSCRIBE } from "./event";
 import { error } from "./host";
 import { Writer } from "./wire";
 
-export enum Code { Deny, Allow, Next, Pending }
+export enum Code { Deny, Allow, Next, Pending, Continue }
 
 // Why a client is refused (MQTT 5.0 section 3.2.2.2).
 export enum Reason {
@@ -16,6 +16,7 @@ export enum Reason {
   Banned = 0x8a,
   BadAuthMethod = 0x8c,
   QuotaExceeded = 0x97,
+  AdministrativeAction = 0x98, // of disconnect
 }
 
 // A rule on topics. Rules are tried in order, and the first that matches decides.
@@ -63,7 +64,7 @@ export class Verdict {
   // Has no opinion: the next plugin is asked. It may still say who a client is, by
   // user name, client id and attributes; see needABI.
   static next(): Verdict { return new Verdict(Code.Next); }
-  // The answer comes later, from a Completion.
+  // The answer comes later, from a Completion, or there is nobody to answer.
   static pending(): Verdict { return new Verdict(Code.Pending); }
   // Denies as Server unavailable because the plugin could not decide, and logs why.
   static fail(why: string): Verdict {
@@ -111,6 +112,12 @@ export class Verdict {
   // A user property of the CONNACK.
   userProperty(key: string, value: string): Verdict {
     this.detail.property(11, key, value);
+    return this;
+  }
+  // Goes with the CONNACK, or the AUTH that ends a re-authentication, to a client with
+  // an authentication method.
+  authData(data: Uint8Array): Verdict {
+    this.detail.bytes(12, data);
     return this;
   }
   limits(l: Limits): Verdict {

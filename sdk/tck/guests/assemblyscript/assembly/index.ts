@@ -2,10 +2,12 @@
 // what it does.
 
 import {
-  Access, CertField, Code, Completion, Connect, Context, debug, error, escape, features, HttpRequest, info, Json, Limits, Load, now,
-  onAuthenticate, onAuthorize, onLoad, onUnload, random, Reason, Result, Rule, Status, textOf, Verdict, warn,
+  Access, CertField, Code, Completion, Connect, Context, debug, error, escape, Event, features, HttpRequest, info, Json, Limits, Load, now,
+  onAuthenticate, onAuthorize, onEvent, onLoad, onUnload, random, Reason, Result, Rule, Status, textOf, Verdict, warn,
 } from "@wicketmq/plugin/assembly";
+import { keep } from "./keep";
 import { Text } from "./text";
+import { keys, verifyToken } from "./token";
 export * from "@wicketmq/plugin/assembly/exports";
 
 const hash = "$7$101$c2FsdA==$aGFzaA==";
@@ -26,6 +28,8 @@ onLoad((l: Load): string | null => {
 });
 
 onUnload(() => info("bye"));
+
+onEvent((ctx: Context, e: Event) => info(Text.event(e)));
 
 class Asked extends Completion {
   constructor(private client: string) { super(); }
@@ -146,6 +150,10 @@ onAuthenticate((ctx: Context, c: Connect): Verdict => {
   if (u == "post") return post(ctx, id);
   if (u == "escape") return ctx.http(HttpRequest.post("auth", "/" + escape(id), '{"id":' + Json.quote(id) + "}"), new Asked(id));
   if (u == "result") return ctx.http(HttpRequest.get("auth", "/result"), new Understood());
+  if (u == "jwt-keys") return keys();
+  if (u == "jwt") return verifyToken(ctx, c.password);
+  const kept = keep(c);
+  if (kept) return kept;
   if (u == "trap") throw new Error("trap");
   if (u == "recurse") return Verdict.deny().ttl(recurse(0));
   if (u == "grow") return grow();

@@ -1,4 +1,4 @@
-import { Access, Connect, HttpResponse, Load, Property, Proxy, Tls } from "@wicketmq/plugin/assembly";
+import { Access, Connect, Event, HttpResponse, Load, Property, Proxy, Tls, Topic } from "@wicketmq/plugin/assembly";
 
 // The text of an event: NUMBER=VALUE; for each field that is not zero.
 export class Text {
@@ -35,6 +35,17 @@ export class Text {
       const t = new Text();
       t.text(1, list[i].key);
       t.text(2, list[i].value);
+      this.part(num, t);
+    }
+  }
+
+  topics(num: i32, list: Topic[]): void {
+    for (let i = 0; i < list.length; i++) {
+      const t = new Text();
+      t.text(1, list[i].topic);
+      t.number(2, list[i].qos);
+      t.number(3, u64(list[i].retain));
+      t.text(4, list[i].share);
       this.part(num, t);
     }
   }
@@ -111,14 +122,7 @@ export class Text {
     t.text(2, a.username);
     t.properties(3, a.attributes);
     t.number(4, a.action);
-    for (let i = 0; i < a.topics.length; i++) {
-      const topic = a.topics[i], m = new Text();
-      m.text(1, topic.topic);
-      m.number(2, topic.qos);
-      m.number(3, u64(topic.retain));
-      m.text(4, topic.share);
-      t.part(5, m);
-    }
+    t.topics(5, a.topics);
     t.text(6, a.listener);
     t.text(7, a.peer);
     return t.out;
@@ -138,6 +142,24 @@ export class Text {
     t.number(4, l.features);
     t.number(5, l.abiMinor);
     t.texts(6, l.upstreams);
+    return t.out;
+  }
+
+  static event(e: Event): string {
+    const t = new Text();
+    t.number(1, e.kind);
+    t.number(2, e.timeMs);
+    t.text(3, e.clientId);
+    t.text(4, e.username);
+    t.text(5, e.listener);
+    t.text(6, e.peer);
+    t.number(7, e.reason);
+    t.text(8, e.reasonText);
+    t.topics(9, e.topics);
+    t.number(10, e.dropped);
+    t.text(11, e.decider);
+    t.properties(12, e.attributes);
+    t.number(13, e.action);
     return t.out;
   }
 
