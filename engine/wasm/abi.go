@@ -46,7 +46,7 @@ const (
 const (
 	resolveOK        = 0
 	resolveUnknown   = -1 // answered before, too late, or not this instance's
-	resolveMalformed = -3 // the decision could not be read; the request is denied
+	resolveMalformed = -3 // the decision could not be read; the request is answered by on_error
 )
 
 // Answers of the imports that start a host call instead of a call id.

@@ -172,6 +172,18 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// What a guest gives to resolve and nobody can read is answered by on_error, as
+// every fault is (sdk/ABI.md sections 3 and 6).
+func TestMalformedDecisionOnError(t *testing.T) {
+	for policy, want := range map[auth.Decision]auth.Decision{auth.Deny: auth.Deny, auth.Next: auth.Next} {
+		p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, OnError: policy})
+		if v := answer(t, p, "junk"); v.Decision != want {
+			t.Errorf("on_error %v: %+v", policy, v)
+		}
+		recovered(t, p, FaultMalformed)
+	}
+}
+
 // TestWildPointers gives every import pointers and lengths that lead outside.
 func TestWildPointers(t *testing.T) {
 	h := newHost(t, HostOptions{})

@@ -178,7 +178,7 @@ func hostResolve(i *instance, stack []uint64) {
 	stack[0] = api.EncodeI32(resolveMalformed)
 	i.w.fail(r)
 	if errors.Is(err, errUnsupported) {
-		i.p.complain("plugin gave an answer that this host cannot carry out; the request is denied", "error", err)
+		i.p.complain("plugin gave an answer that this host cannot carry out; the request is answered by on_error", "error", err)
 		return
 	}
 	i.broken = faultf(FaultMalformed, "resolve: %v", err)

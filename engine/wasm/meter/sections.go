@@ -34,6 +34,7 @@ type module struct {
 	defined []uint32 // types of the functions that it defines
 	globals int      // imported ones included
 	locals  uint64   // of the functions so far
+	weight  int64    // of them
 }
 
 // split reads the sections of a binary. The order is checked here, so that

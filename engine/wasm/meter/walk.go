@@ -53,7 +53,7 @@ func (w *walker) function(r *reader, typ uint32) {
 	for len(w.frames) > 0 && r.Err == nil {
 		w.instruction(r)
 	}
-	w.weigh(r, int64(len(w.src)), int64(locals)+int64(w.m.params[typ]))
+	w.weigh(r, int64(len(w.src)), int64(locals)+int64(w.m.params[typ]), &w.m.weight)
 	if w.leaf && len(w.src) <= leafBytes {
 		w.out, w.copied = w.out[:0], 0
 	}

@@ -11,6 +11,11 @@ const (
 	maxBranches = 1 << 14 // four times what the largest function of a Go program of 14 MB has
 	maxWeight   = 1 << 21 // fifteen times
 
+	// maxAllWeight is the most that all functions weigh together, three times
+	// what that program has: of a vector instruction the machine code, which
+	// stays, is a hundred bytes and more.
+	maxAllWeight = 1 << 26
+
 	// maxAllLocals is the most locals of all functions together: the engine
 	// writes each of them out.
 	maxAllLocals = 1 << 20
@@ -47,7 +52,8 @@ func (w *weight) push(n int64) {
 }
 
 // weigh refuses a function that costs the compiler too much.
-func (w *weight) weigh(r *reader, bytes, locals int64) {
+// all is what the functions before it weigh, and then this one too.
+func (w *weight) weigh(r *reader, bytes, locals int64, all *int64) {
 	alive := locals + w.highest
 	sum := bytes + callWeight*w.calls + vectorWeight*w.vectors + valueWeight*w.values +
 		(branchWeight+alive)*w.branches + loopWeight*alive*w.loops
@@ -57,6 +63,9 @@ func (w *weight) weigh(r *reader, bytes, locals int64) {
 	case sum > maxWeight:
 		r.Failf("is too complex to compile: %d bytes with %d branches, %d loops and up to %d values alive weigh %d; the limit is %d",
 			bytes, w.branches, w.loops, alive, sum, maxWeight)
+	}
+	if *all += sum; *all > maxAllWeight {
+		r.Failf("and those before it weigh more than %d, which is too much to compile", maxAllWeight)
 	}
 }
 

@@ -89,6 +89,14 @@ func TestBombs(t *testing.T) {
 				format.SectionCode:     append(uv(uint64(n)), times(n, cat([]byte{6, 1}, uv(50_000), []byte{typeI32, opEnd})...)...),
 			})
 		}, 22, "and those before it have more than 1048576 locals"},
+		{"vector instructions of many functions", func(n int) []byte { // machine code of gigabytes
+			body := cat([]byte{0, opLocalGet, 0, opVector, 15}, times(15_900, opVector, 98), []byte{0x1a, opEnd})
+			return assemble(map[byte][]byte{
+				format.SectionType:     {1, typeFunction, 1, typeI32, 0},
+				format.SectionFunction: append(uv(uint64(n)), times(n, 0)...),
+				format.SectionCode:     append(uv(uint64(n)), times(n, cat(uv(uint64(len(body))), body)...)...),
+			})
+		}, 66, "and those before it weigh more than 67108864"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if _, err := Rewrite(tc.bomb(tc.n)); err == nil || !strings.Contains(err.Error(), tc.reason) {
