@@ -125,9 +125,19 @@ func (q *query) ask(s *subject, read reading, then func(wicket.Verdict) wicket.V
 		}
 		return v
 	}
+	key, v, denied := q.denials.find(s.ctx, &r)
+	if denied {
+		if then != nil {
+			return then(v)
+		}
+		return v
+	}
 	ctx, client := s.ctx, strings.Clone(s.clientID()) // what is kept while the client waits
 	return ctx.HTTPThen(&r, func(res *wicket.HTTPResponse, err error) wicket.Verdict {
-		v := q.outcome(ctx, client, read, res, err)
+		v, answered := q.outcome(ctx, client, read, res, err)
+		if answered {
+			q.denials.add(ctx, key, v)
+		}
 		if then != nil {
 			return then(v)
 		}
@@ -135,18 +145,17 @@ func (q *query) ask(s *subject, read reading, then func(wicket.Verdict) wicket.V
 	})
 }
 
-// outcome is the verdict. No answer, or one that makes no sense, is Next, or a
+// outcome is the verdict, and whether the server has answered. No answer, or one that makes no sense, is Next, or a
 // denial where the operator wants one (spec 0.4).
-func (q *query) outcome(ctx *wicket.Context, client string, read reading, res *wicket.HTTPResponse, err error) wicket.Verdict {
+func (q *query) outcome(ctx *wicket.Context, client string, read reading, res *wicket.HTTPResponse, err error) (v wicket.Verdict, answered bool) {
 	if err == nil {
-		var v wicket.Verdict
 		if v, err = read(q, ctx, client, res); err == nil {
-			return v
+			return v, true
 		}
 	}
 	wicket.Warn("upstream " + strconv.Quote(q.upstream) + " has no answer about client " + preset.Quote(client) + ": " + err.Error())
 	if q.deny {
-		return wicket.Deny().Reason(wicket.ServerUnavailable).TTL(-1)
+		return wicket.Deny().Reason(wicket.ServerUnavailable).TTL(-1), false
 	}
-	return wicket.Next().TTL(-1)
+	return wicket.Next().TTL(-1), false
 }

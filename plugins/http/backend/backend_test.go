@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -370,3 +371,45 @@ func TestAccessCertificate(t *testing.T) {
 		t.Errorf("%+v", v.Detail())
 	}
 }
+
+// AHTTP-13: a denial is remembered for the same request, and nothing else is.
+func TestRememberDenials(t *testing.T) {
+	b := open(t, strings.Replace(loginConfig, "{", `{"remember_denials":"5s",`, 1))
+	s := &server{answer: says(200, mediaJSON, `{"result":"deny"}`).answer}
+	ctx := &later{server: s, now: now}
+	try := func(c *wicket.Connect, want wicket.Code, asked int) {
+		t.Helper()
+		if v := b.Authenticate(wicket.TestContext(ctx), c); v.Code() != want || len(s.asked) != asked {
+			t.Errorf("%d after %d requests, want %d after %d", v.Code(), len(s.asked), want, asked)
+		}
+	}
+	try(alice(), wicket.CodeDeny, 1)
+	try(alice(), wicket.CodeDeny, 1)
+	other := alice()
+	other.Password = []byte("right")
+	s.answer = says(204, "", "").answer
+	try(other, wicket.CodeAllow, 2)
+	try(other, wicket.CodeAllow, 3)
+	try(alice(), wicket.CodeDeny, 3)
+	ctx.now += 5000
+	s.answer = fails(wicket.ErrTimeout).answer
+	try(alice(), wicket.CodeNext, 4)
+	try(alice(), wicket.CodeNext, 5)
+	s.answer = says(200, mediaJSON, `{"result":"deny"}`).answer
+	for i := range mostDenials + 1 {
+		c := alice()
+		c.Password = strconv.AppendInt(nil, int64(i), 10)
+		try(c, wicket.CodeDeny, 6+i)
+	}
+	if len(b.login.denials.list) != 1 {
+		t.Errorf("%d are remembered", len(b.login.denials.list))
+	}
+}
+
+// later is a server with a clock that goes on.
+type later struct {
+	*server
+	now int64
+}
+
+func (l *later) Now() int64 { return l.now }

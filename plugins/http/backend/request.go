@@ -24,6 +24,7 @@ type query struct {
 	constant []wicket.Property // headers, if they are the same each time
 	size     int               // that path and body have as a rule
 	scratch  []byte
+	denials  *denials // nil: none are remembered
 }
 
 type header struct {

@@ -29,8 +29,11 @@ func New(l *wicket.LoadInfo) (b *Backend, notes []string, err error) {
 	}
 	if !o.Has("authorization") || o.Has("method") || o.Has("path") || o.Has("body") {
 		b.login = s.query(o, authentication)
+		if ttl := duration(o, "remember_denials"); ttl > 0 {
+			b.login.denials = &denials{ttl: int64(ttl), list: map[uint64]denial{}}
+		}
 	} else {
-		ignore(o, "method", "path", "body", "headers", "request_timeout", "params")
+		ignore(o, "method", "path", "body", "headers", "request_timeout", "params", "remember_denials")
 	}
 	if super, ok := o.Object("superuser"); ok {
 		if !s.old {
