@@ -46,7 +46,7 @@ func init() {
 // crowdRole carries out commands from standard input, a line each, and answers
 // each with a line.
 func crowdRole(role string) {
-	command := func(string) any { return nil }
+	var command func(string) any
 	if role == "server" {
 		command = serveSlowly(os.Args[1], os.Args[2])
 	} else {

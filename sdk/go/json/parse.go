@@ -86,7 +86,6 @@ func (p *parser) add(kind Kind, from int) {
 }
 
 func (p *parser) value() {
-	start := p.at
 	switch c := p.space(); c {
 	case '"':
 		p.string()
@@ -95,7 +94,7 @@ func (p *parser) value() {
 	case '[':
 		p.collection(Array, ']')
 	case 't', 'f', 'n':
-		start = p.at
+		start := p.at
 		switch {
 		case p.word("true"), p.word("false"):
 			p.add(Bool, start)
