@@ -4,9 +4,9 @@
 //
 // A [Set] holds the upstreams of a broker by name. [Upstream.Send] returns at
 // once, on whatever goroutine it is called, an event loop included. A request
-// waits in a queue that costs a few hundred bytes each, and takes a goroutine
-// only for the time that it is on the wire; how many there are is bounded by
-// the connections. Its done is called exactly once, on any goroutine, and must
+// waits in a queue that costs a few hundred bytes each. Goroutines belong to
+// the connections, one to each of HTTP/1.1, and to what is on the wire over
+// HTTP/2. Its done is called exactly once, on any goroutine, and must
 // not block. The Request's strings and slices belong to the package until done
 // is called, the Response's to the caller from then on.
 //
