@@ -62,7 +62,10 @@ func TestHead(t *testing.T) {
 func TestUnasked(t *testing.T) {
 	const answer, more = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 	for name, serve := range map[string]func(net.Conn){
-		"behind": speaks(func(c net.Conn, _ *http.Request, _ int) bool { _, err := io.WriteString(c, answer+more); return err == nil }),
+		"behind": speaks(func(c net.Conn, _ *http.Request, _ int) bool {
+			_, err := io.WriteString(c, answer+more)
+			return err == nil
+		}),
 		"later": speaks(func(c net.Conn, _ *http.Request, _ int) bool {
 			_, _ = io.WriteString(c, answer)
 			time.Sleep(5 * time.Millisecond)
