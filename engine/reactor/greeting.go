@@ -13,7 +13,8 @@ import (
 
 // maxGreetings is how many connections may wait for a verdict about their hello
 // at a time, all listeners together. They are none of the handshakes that the
-// pool counts: a slow plugin must not keep out those who have passed it.
+// pool counts: a slow plugin must not keep out those who have passed it. Nor may
+// one source keep out the others.
 const maxGreetings = tlsio.DefaultHandshakes
 
 // greets reports whether somebody wants to see hellos before the handshake.
@@ -54,8 +55,8 @@ func (c *conn) readHello() {
 // greet asks about a hello. What the client sends meanwhile stays in the kernel.
 func (c *conn) greet(h *hello.Hello) {
 	r := c.loop.r
-	if r.greetings.Add(1) > maxGreetings {
-		r.greetings.Add(-1)
+	from := c.Peer().Addr()
+	if !r.greetings.Take(maxGreetings, from) {
 		c.ln.turnAway(r.log, shedHellos, c.Peer())
 		c.Close(shedHellos.String())
 		return
@@ -71,7 +72,7 @@ func (c *conn) greet(h *hello.Hello) {
 	}
 	c.Pause()
 	r.opts.Gate().Hello(q, func(a auth.Greeting) {
-		r.greetings.Add(-1)
+		r.greetings.Leave(from)
 		c.loop.post(func() { c.greeted(q, a) })
 	})
 }

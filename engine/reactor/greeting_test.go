@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -187,7 +188,7 @@ func TestHelloIsNeverJudged(t *testing.T) {
 	eventually(t, "the connection is gone", func() bool { return w.r.Stats()[1].Open == 0 })
 	first(auth.Verdict{Decision: auth.Allow})
 	second(auth.Verdict{})
-	eventually(t, "nobody waits", func() bool { return w.r.greetings.Load() == 0 })
+	eventually(t, "nobody waits", func() bool { return w.r.greetings.Taken() == 0 })
 	p := peer{t, w.asking("allow.example", nil)}
 	p.send(connectPacket("after"))
 	p.expect(connack)
@@ -253,15 +254,22 @@ func TestHelloIsMalformed(t *testing.T) {
 }
 
 // There is an end to how many may wait, which those in a handshake do not count
-// for.
+// for, and one source does not take all places.
 func TestTooManyHellos(t *testing.T) {
 	w, _ := newGreetedWorld(t, nil)
-	w.r.greetings.Store(maxGreetings)
+	local, n := netip.MustParseAddr("127.0.0.1"), 0
+	for ; w.r.greetings.Take(maxGreetings, local); n++ {
+	}
+	if n > maxGreetings/2 {
+		t.Errorf("one source has %d places of %d", n, maxGreetings)
+	}
 	if err := w.asking("allow.example", nil).Handshake(); err == nil {
 		t.Error("let in beyond the bound")
 	}
 	eventually(t, "it is counted", func() bool { return w.shed(1, shedHellos) == 1 })
-	w.r.greetings.Store(0)
+	for range n {
+		w.r.greetings.Leave(local)
+	}
 	if err := w.asking("allow.example", nil).Handshake(); err != nil {
 		t.Error(err)
 	}

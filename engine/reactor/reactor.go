@@ -44,8 +44,8 @@ type Reactor struct {
 	opts      Options
 	log       *slog.Logger
 	listeners []*listener
-	maxFD     int          // highest descriptor a connection may get
-	greetings atomic.Int64 // connections that wait for a verdict about their hello
+	maxFD     int         // highest descriptor a connection may get
+	greetings auth.Places // connections that wait for a verdict about their hello
 
 	engine gnet.Engine
 	booted chan struct{}

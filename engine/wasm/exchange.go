@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/wicketmq/wicket/engine/auth"
@@ -19,6 +20,7 @@ type exchange struct {
 	auth   *auth.Request
 	method string
 	over   bool // on the worker only
+	placed bool // it has one of the places that there are
 }
 
 // Continue implements auth.Dialog: the answer of the client goes to the guest.
@@ -55,14 +57,15 @@ func (r *request) mayContinue() bool {
 }
 
 // continues makes the verdict of a CONTINUE, whose exchange it begins or goes
-// on with. There is an end to those that one plugin may have open: they are
-// memory of the guest, and cost a client one packet.
+// on with. There is an end to those that one plugin may have open, and a smaller one
+// to those of one source: they are memory of the guest, and cost a client one
+// packet.
 func (w *worker) continues(r *request, data []byte) auth.Verdict {
 	x, p := r.exchange, w.p
 	if x == nil {
 		x = &exchange{w: w, inst: r.inst, id: r.id, auth: r.auth, method: r.auth.AuthMethod}
 		r.inst.begun[x.id] = x
-		if p.exchanging.Add(1) > int64(p.limits.InFlight) {
+		if x.placed = p.exchanging.Take(p.limits.InFlight, x.client()); !x.placed {
 			p.stats.busy.Add(1)
 			w.ended = append(w.ended, x)
 			return auth.Verdict{Decision: auth.Deny, Reason: mqtt.ServerBusy}
@@ -89,8 +92,17 @@ func (x *exchange) forget() bool {
 	}
 	x.over = true
 	delete(x.inst.begun, x.id)
-	x.w.p.exchanging.Add(-1)
+	x.leave()
 	return true
+}
+
+func (x *exchange) client() netip.Addr { return x.auth.Peer.Addr() }
+
+// leave gives the place of an exchange back.
+func (x *exchange) leave() {
+	if x.placed {
+		x.w.p.exchanging.Leave(x.client())
+	}
 }
 
 // dismiss tells the guest that an exchange is over.
@@ -121,7 +133,7 @@ func (i *instance) dismiss(x *exchange) error {
 func (i *instance) abandon() {
 	for _, x := range i.begun {
 		x.over = true
+		x.leave()
 	}
-	i.p.exchanging.Add(-int64(len(i.begun)))
 	clear(i.begun)
 }

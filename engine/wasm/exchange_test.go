@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -152,6 +153,27 @@ func TestExchangeLimit(t *testing.T) {
 	}
 	last.Dialog.End()
 	until(t, "one has ended", func() bool { return p.Stats().Exchanging == 2 })
+}
+
+// Clients that never answer leave places to those from elsewhere.
+func TestExchangeSources(t *testing.T) {
+	p := openTalk(t, Options{Workers: 1, Limits: Limits{InFlight: 12}})
+	from := func(peer string) auth.Verdict {
+		c := make(chan auth.Verdict, 1)
+		p.Authenticate(&auth.Request{Username: "talk", HasUsername: true, AuthMethod: "ECHO", AuthData: []byte("hi"),
+			Peer: netip.MustParseAddrPort(peer)}, func(v auth.Verdict) { c <- v })
+		return wait(t, c)
+	}
+	for n := range 12 {
+		if v := from(fmt.Sprintf("[2001:db8::%d]:1", n)); v.Decision != auth.Continue {
+			denied(t, v, mqtt.ServerBusy)
+		}
+	}
+	v := from("192.0.2.1:1")
+	if v = goOn(t, v, "allow"); v.Decision != auth.Allow {
+		t.Errorf("somebody else: %+v", v)
+	}
+	until(t, "those beyond are over", func() bool { return p.Stats().Exchanging == 4 })
 }
 
 // What the queue has no room for ends the exchange, and the guest hears of it.

@@ -180,6 +180,7 @@ func TestMalformedDecisionOnError(t *testing.T) {
 		if v := answer(t, p, "junk"); v.Decision != want {
 			t.Errorf("on_error %v: %+v", policy, v)
 		}
+		until(t, "the fault is counted", func() bool { return p.Stats().Faults[FaultMalformed] == 1 })
 		recovered(t, p, FaultMalformed)
 	}
 }

@@ -134,7 +134,7 @@ type Plugin struct {
 	hashing    atomic.Int64 // passwords being verified
 	verifying  atomic.Int64 // tokens being verified
 	sending    atomic.Int64 // requests to upstreams in flight
-	exchanging atomic.Int64 // exchanges that are not over
+	exchanging auth.Places  // exchanges that are not over
 	complained atomic.Int64 // second of the last complaint
 
 	closing sync.Once

@@ -83,7 +83,7 @@ func (p *Plugin) Stats() Stats {
 	c := &p.stats
 	s := Stats{
 		Requests: c.requests.Load(), Allowed: c.allowed.Load(), Denied: c.denied.Load(), Next: c.next.Load(),
-		Continued: c.continued.Load(), Exchanging: int(p.exchanging.Load()),
+		Continued: c.continued.Load(), Exchanging: p.exchanging.Taken(),
 		Calls: c.calls.Load(), CallTime: time.Duration(c.callTime.Load()),
 		Failed: c.failed.Load(), Rejected: c.rejected.Load(), Expired: c.expired.Load(),
 		Busy: c.busy.Load(), TooLarge: c.oversized.Load(), Ignored: c.ignored.Load(),
