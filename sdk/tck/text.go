@@ -10,7 +10,7 @@ import (
 
 // Text returns what the guest of the kit says of a message that it has read, as
 // guests/README.md describes: a *wire.Load, *wire.Authenticate, *wire.Authorize,
-// *wire.Event or *wire.HTTPResponse.
+// *wire.Event, *wire.ClientHello or *wire.HTTPResponse.
 func Text(message any) string {
 	var t text
 	switch m := message.(type) {
@@ -22,6 +22,8 @@ func Text(message any) string {
 		t.authorize(m)
 	case *wire.Event:
 		t.event(m)
+	case *wire.ClientHello:
+		t.hello(m)
 	case *wire.HTTPResponse:
 		t.number(1, uint64(m.Status))
 		t.properties(2, m.Headers)
@@ -170,6 +172,22 @@ func (t *text) authorize(m *wire.Authorize) {
 	t.topics(5, m.Topics)
 	t.string(6, m.Listener)
 	t.string(7, m.Peer)
+}
+
+func (t *text) hello(m *wire.ClientHello) {
+	t.string(1, m.Listener)
+	t.string(2, m.Peer)
+	if m.Proxy != nil {
+		t.message(3, func(t *text) { t.proxy(m.Proxy) })
+	}
+	t.string(4, m.ServerName)
+	t.strings(5, m.ALPN)
+	for i, list := range [][]uint32{m.Versions, m.Suites, m.Extensions, m.Groups, m.SignatureSchemes} {
+		for _, n := range list {
+			t.element(6+i, strconv.FormatUint(uint64(n), 10))
+		}
+	}
+	t.string(11, m.JA4)
 }
 
 func (t *text) topics(num int, list []wire.Topic) {

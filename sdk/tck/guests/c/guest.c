@@ -1,5 +1,6 @@
 /* The guest of the conformance kit in C; sdk/tck/guests/README.md says what it does. */
-#define WICKET_STATE 128
+#define WICKET_MINOR 3
+#define WICKET_STATE 144
 #include "wicket.h"
 
 static const char hash[] = "$7$101$c2FsdA==$aGFzaA==";
@@ -77,8 +78,8 @@ static void topics(wicket_message *m, int num, wicket_list l) {
 	}
 }
 
-static void proxy(wicket_message *m, const wicket_proxy *p) {
-	open(m, 11, "={");
+static void proxy(wicket_message *m, int num, const wicket_proxy *p) {
+	open(m, num, "={");
 	number(m, 1, p->version);
 	field(m, 2, p->source);
 	field(m, 3, p->destination);
@@ -122,7 +123,7 @@ static wicket_message connect_text(const wicket_connect *c) {
 	field(&m, 8, c->listener);
 	field(&m, 9, c->transport);
 	field(&m, 10, c->peer);
-	if (c->has_proxy) proxy(&m, &c->proxy);
+	if (c->has_proxy) proxy(&m, 11, &c->proxy);
 	if (c->has_tls) tls(&m, &c->tls);
 	properties(&m, 13, c->attributes);
 	field(&m, 14, c->auth_method);
@@ -187,6 +188,30 @@ static wicket_message event_text(const wicket_event *e) {
 	field(&m, 11, e->decider);
 	properties(&m, 12, e->attributes);
 	number(&m, 13, e->action);
+	return m;
+}
+
+static void numbers(wicket_message *m, int num, wicket_list l) {
+	for (unsigned n; wicket_next_number(&l, &n);) {
+		open(m, num, "=");
+		wicket_add_number(m, n);
+		wicket_add(m, ";");
+	}
+}
+
+static wicket_message hello_text(const wicket_hello *h) {
+	wicket_message m = wicket_line("");
+	field(&m, 1, h->listener);
+	field(&m, 2, h->peer);
+	if (h->has_proxy) proxy(&m, 3, &h->proxy);
+	field(&m, 4, h->server_name);
+	texts(&m, 5, h->alpn);
+	numbers(&m, 6, h->versions);
+	numbers(&m, 7, h->suites);
+	numbers(&m, 8, h->extensions);
+	numbers(&m, 9, h->groups);
+	numbers(&m, 10, h->signature_schemes);
+	field(&m, 11, h->ja4);
 	return m;
 }
 
@@ -399,6 +424,12 @@ static int echo(wicket_request req, wicket_message m) {
 	return wicket_answer(req, &v);
 }
 
+static void number_attribute(wicket_message *v, const char *key, long long n) {
+	wicket_message m = wicket_line("");
+	wicket_add_number(&m, n);
+	wicket_attribute(v, key, wicket_string(&m));
+}
+
 /* What has not worked denies. */
 static int done(wicket_request req, int status) {
 	return status < 0 ? wicket_deny_failed(req, wicket_status_text(status)) : WICKET_ALLOW;
@@ -444,13 +475,76 @@ static int token(const wicket_result *r) {
 	return wicket_answer(r->req, &v);
 }
 
-/* ---- What a plugin keeps, counts, and does later ---------------------------- */
+/* ---- Enhanced authentication, and before the handshake ------------------------ */
 
-static void number_attribute(wicket_message *v, const char *key, long long n) {
+/* What an exchange keeps. */
+typedef struct { unsigned long long exchange; unsigned round; _Bool again; kept client; } dialogue;
+
+static int more(wicket_request req, const dialogue *d, wicket_text said) {
+	dialogue next = *d;
+	next.round++;
 	wicket_message m = wicket_line("");
-	wicket_add_number(&m, n);
-	wicket_attribute(v, key, wicket_string(&m));
+	wicket_add_number(&m, next.round);
+	wicket_add(&m, ":");
+	wicket_add(&m, said);
+	return wicket_continue(req, next.exchange, wicket_string(&m), &next, sizeof next);
 }
+
+static int begin(wicket_request req, const wicket_connect *c) {
+	dialogue d = {.exchange = (unsigned long long)req, .again = c->reauthenticate, .client = keep(c)};
+	return more(req, &d, c->auth_data);
+}
+
+static int proven(const wicket_result *r) {
+	return r->status == WICKET_OK ? more(r->req, r->state, WICKET_TEXT("verify")) : verified(r);
+}
+
+WICKET_AUTH_CONTINUE(req, a) {
+	const dialogue *d = a->state;
+	wicket_text client = {d->client.id, d->client.len}, said = a->auth_data;
+	if (a->ended) {
+		wicket_message m = wicket_line("ended ");
+		wicket_add(&m, client);
+		wicket_log(WICKET_INFO, wicket_string(&m));
+		return WICKET_DENY;
+	}
+	if (wicket_equal(said, "more")) return more(req, d, said);
+	if (wicket_equal(said, "verify")) return wicket_verify_password(req, hash, said, proven, d, sizeof *d);
+	if (wicket_equal(said, "deny")) return bad_password(req);
+	wicket_message v = wicket_verdict(WICKET_ALLOW);
+	wicket_auth_data(&v, said);
+	wicket_attribute(&v, "client", client);
+	number_attribute(&v, "rounds", d->round);
+	if (d->again) wicket_attribute(&v, "again", "1");
+	return wicket_answer(req, &v);
+}
+
+static int greeted(const wicket_result *r) {
+	if (r->status != WICKET_OK) return wicket_call_failed(r);
+	return r->http.status < 300 ? WICKET_NEXT : WICKET_DENY;
+}
+
+WICKET_CLIENT_HELLO(req, h) {
+	wicket_text name = h->server_name;
+	if (wicket_equal(name, "allow")) return WICKET_ALLOW;
+	if (wicket_equal(name, "deny")) return WICKET_DENY;
+	if (wicket_equal(name, "next")) return WICKET_NEXT;
+	if (wicket_equal(name, "banned")) {
+		wicket_message v = wicket_verdict(WICKET_DENY);
+		wicket_reason_text(&v, "who is ");
+		wicket_add(&v, h->peer);
+		return wicket_answer(req, &v);
+	}
+	if (wicket_equal(name, "ask")) {
+		wicket_message m = wicket_http("GET", "auth", "/hello");
+		return wicket_send(req, &m, greeted, 0, 0);
+	}
+	wicket_message m = hello_text(h);
+	wicket_log(WICKET_INFO, wicket_string(&m));
+	return WICKET_NEXT;
+}
+
+/* ---- What a plugin keeps, counts, and does later ---------------------------- */
 
 static int keys_and_values(wicket_request req, const wicket_connect *c) {
 	char got[256];
@@ -583,6 +677,7 @@ WICKET_AUTHENTICATE(req, c) {
 	if (wicket_equal(u, "every")) return set(req, wicket_every(500), &timers.tick, &k);
 	if (wicket_equal(u, "timer-ask")) return set(req, wicket_after(10), &timers.ask, &k);
 	if (wicket_equal(u, "kick")) return kick(req, c);
+	if (wicket_equal(u, "exchange")) return begin(req, c);
 	if (wicket_equal(u, "jwt-keys")) return keys(req);
 	if (wicket_equal(u, "jwt")) return wicket_verify_jwt(req, 15, c->password, token, 0, 0);
 	if (wicket_equal(u, "trap")) __builtin_trap();

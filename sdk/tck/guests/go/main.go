@@ -34,6 +34,7 @@ func init() {
 	})
 	wicket.OnAuthenticate(authenticate)
 	wicket.OnAuthorize(authorize)
+	wicket.OnClientHello(hello)
 	wicket.OnEvent(func(_ *wicket.Context, e *wicket.Event) { wicket.Info(eventText(e)) })
 	wicket.OnUnload(func() { wicket.Info("bye") })
 }
@@ -74,6 +75,9 @@ func authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
 	}
 	if v, done := token(ctx, c); done {
 		return v
+	}
+	if c.Username == "exchange" {
+		return exchange(ctx, c)
 	}
 	return call(ctx, c)
 }

@@ -164,6 +164,24 @@ func (t *text) topics(num int, list []wicket.Topic) {
 	}
 }
 
+func helloText(h *wicket.ClientHello) string {
+	var t text
+	t.string(1, h.Listener)
+	t.string(2, h.Peer)
+	if h.Proxy != nil {
+		t.part(3, proxyText(h.Proxy))
+	}
+	t.string(4, h.ServerName)
+	t.strings(5, h.ALPN)
+	for i, list := range [...][]uint32{h.Versions, h.Suites, h.Extensions, h.Groups, h.SignatureSchemes} {
+		for _, n := range list {
+			t.put(6+i, strconv.FormatUint(uint64(n), 10))
+		}
+	}
+	t.string(11, h.JA4)
+	return string(t)
+}
+
 func eventText(e *wicket.Event) string {
 	var t text
 	t.number(1, uint64(e.Kind))

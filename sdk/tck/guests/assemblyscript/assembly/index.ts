@@ -2,15 +2,14 @@
 // what it does.
 
 import {
-  Access, CertField, Code, Completion, Connect, Context, debug, error, escape, Event, features, HttpRequest, info, Json, Limits, Load, now,
-  onAuthenticate, onAuthorize, onEvent, onLoad, onUnload, random, Reason, Result, Rule, Status, textOf, Verdict, warn,
+  Access, CertField, ClientHello, Code, Completion, Connect, Context, debug, error, escape, Event, features, HttpRequest, info, Json, Limits,
+  Load, needABI, now, onAuthenticate, onAuthorize, onClientHello, onEvent, onLoad, onUnload, random, Reason, Result, Rule, Status, textOf, Verdict, warn,
 } from "@wicketmq/plugin/assembly";
+import { begin, hash } from "./exchange";
 import { keep } from "./keep";
 import { Text } from "./text";
 import { keys, verifyToken } from "./token";
 export * from "@wicketmq/plugin/assembly/exports";
-
-const hash = "$7$101$c2FsdA==$aGFzaA==";
 
 // What "config" answers with.
 let plugin = "";
@@ -28,6 +27,26 @@ onLoad((l: Load): string | null => {
 });
 
 onUnload(() => info("bye"));
+
+needABI(3);
+
+class Greeted extends Completion {
+  done(ctx: Context, r: Result): Verdict {
+    if (!r.ok) return r.fail();
+    return r.http.status < 300 ? Verdict.next() : Verdict.deny();
+  }
+}
+
+onClientHello((ctx: Context, h: ClientHello): Verdict => {
+  const name = h.serverName;
+  if (name == "allow") return Verdict.allow();
+  if (name == "deny") return Verdict.deny();
+  if (name == "next") return Verdict.next();
+  if (name == "banned") return Verdict.deny().text("who is " + h.peer);
+  if (name == "ask") return ctx.http(HttpRequest.get("auth", "/hello"), new Greeted());
+  info(Text.hello(h));
+  return Verdict.next();
+});
 
 onEvent((ctx: Context, e: Event) => info(Text.event(e)));
 
@@ -150,6 +169,7 @@ onAuthenticate((ctx: Context, c: Connect): Verdict => {
   if (u == "post") return post(ctx, id);
   if (u == "escape") return ctx.http(HttpRequest.post("auth", "/" + escape(id), '{"id":' + Json.quote(id) + "}"), new Asked(id));
   if (u == "result") return ctx.http(HttpRequest.get("auth", "/result"), new Understood());
+  if (u == "exchange") return begin(ctx, c);
   if (u == "jwt-keys") return keys();
   if (u == "jwt") return verifyToken(ctx, c.password);
   const kept = keep(c);

@@ -1,4 +1,4 @@
-import { Access, Connect, Event, HttpResponse, Load, Property, Proxy, Tls, Topic } from "@wicketmq/plugin/assembly";
+import { Access, ClientHello, Connect, Event, HttpResponse, Load, Property, Proxy, Tls, Topic } from "@wicketmq/plugin/assembly";
 
 // The text of an event: NUMBER=VALUE; for each field that is not zero.
 export class Text {
@@ -28,6 +28,10 @@ export class Text {
 
   texts(num: i32, list: string[]): void {
     for (let i = 0; i < list.length; i++) this.put(num, list[i]);
+  }
+
+  numbers(num: i32, list: u32[]): void {
+    for (let i = 0; i < list.length; i++) this.put(num, list[i].toString());
   }
 
   properties(num: i32, list: Property[]): void {
@@ -160,6 +164,23 @@ export class Text {
     t.text(11, e.decider);
     t.properties(12, e.attributes);
     t.number(13, e.action);
+    return t.out;
+  }
+
+  static hello(h: ClientHello): string {
+    const t = new Text();
+    const proxy = h.proxy;
+    t.text(1, h.listener);
+    t.text(2, h.peer);
+    if (proxy) t.proxy(3, proxy);
+    t.text(4, h.serverName);
+    t.texts(5, h.alpn);
+    t.numbers(6, h.versions);
+    t.numbers(7, h.suites);
+    t.numbers(8, h.extensions);
+    t.numbers(9, h.groups);
+    t.numbers(10, h.signatureSchemes);
+    t.text(11, h.ja4);
     return t.out;
   }
 
