@@ -14,12 +14,11 @@ pub const SUBSCRIBE: u32 = 2;
 pub struct Secret(Vec<u8>);
 
 impl Drop for Secret {
-    fn drop(&mut self) {
-        for b in &mut self.0 {
-            // A plain store to memory that is freed next would be left out.
-            unsafe { core::ptr::write_volatile(b, 0) }
-        }
-    }
+    fn drop(&mut self) { crate::host::wipe(&mut self.0) }
+}
+
+impl From<Vec<u8>> for Secret {
+    fn from(b: Vec<u8>) -> Self { Secret(b) }
 }
 
 impl core::ops::Deref for Secret {
@@ -57,6 +56,7 @@ fn number(to: &mut u32, v: Value<'_>) -> Result<(), Malformed> { Ok(*to = v.u32(
 fn long(to: &mut u64, v: Value<'_>) -> Result<(), Malformed> { Ok(*to = v.u64()?) }
 fn flag(to: &mut bool, v: Value<'_>) -> Result<(), Malformed> { Ok(*to = v.bool()?) }
 fn texts(to: &mut Vec<String>, v: Value<'_>) -> Result<(), Malformed> { Ok(to.push(v.text()?)) }
+fn numbers(to: &mut Vec<u32>, v: Value<'_>) -> Result<(), Malformed> { Ok(to.push(v.u32()?)) }
 fn part<M: Message>(to: &mut Option<M>, v: Value<'_>) -> Result<(), Malformed> { Ok(*to = Some(v.message()?)) }
 fn list<M: Message>(to: &mut Vec<M>, v: Value<'_>) -> Result<(), Malformed> { Ok(to.push(v.message()?)) }
 
@@ -69,7 +69,7 @@ message! {
         2 config: String = text,
         /// The contents of the settings that end in `_file`.
         3 files: Vec<File> = list,
-        /// A bit set of what was granted: 0 password, 1 http.
+        /// What was granted, in bits such as [`crate::feature::KV`].
         4 features: u64 = long,
         /// The minor version of the broker's ABI.
         5 abi_minor: u32 = number,
@@ -137,7 +137,7 @@ message! {
         /// The method of enhanced authentication.
         14 auth_method: String = text,
         /// The data of enhanced authentication.
-        15 auth_data: Vec<u8> = bytes,
+        15 auth_data: Secret = secret,
         /// The will.
         16 will: Option<Will> = part,
         /// The user properties of the CONNECT.
@@ -150,7 +150,99 @@ message! {
         20 connect_username: String = text,
         /// The client id as the client has sent it.
         21 connect_client_id: String = text,
+        /// The client is in already and shows itself again (MQTT 5.0 section 4.12.1):
+        /// names have to stay, and there is no password.
+        22 reauthenticate: bool = flag,
     }
+}
+
+message! {
+    /// What a client answers to [`crate::Request::continue_with`].
+    Continuation {
+        /// The event that began the exchange.
+        1 exchange: u64 = long,
+        /// What it has sent.
+        3 auth_data: Secret = secret,
+        /// The exchange is over.
+        4 ended: bool = flag,
+    }
+}
+
+message! {
+    /// What somebody claims who begins a TLS handshake (RFC 8446 section 4.1.2):
+    /// numbers in the order of the wire, without GREASE values.
+    ClientHello {
+        /// The listener, such as "tls:default".
+        1 listener: String = text,
+        /// The client's address, such as "192.0.2.7:51234".
+        2 peer: String = text,
+        /// What a trusted proxy has said.
+        3 proxy: Option<Proxy> = part,
+        /// The server name that is asked for; here and in `alpn`, bytes that are not
+        /// printable ASCII are written as `\xNN`.
+        4 server_name: String = text,
+        /// The protocols that are offered.
+        5 alpn: Vec<String> = texts,
+        /// The versions of TLS.
+        6 versions: Vec<u32> = numbers,
+        /// The cipher suites.
+        7 suites: Vec<u32> = numbers,
+        /// The extensions.
+        8 extensions: Vec<u32> = numbers,
+        /// The groups for the key exchange.
+        9 groups: Vec<u32> = numbers,
+        /// The signature schemes.
+        10 signature_schemes: Vec<u32> = numbers,
+        /// The fingerprint in the form of JA4.
+        11 ja4: String = text,
+    }
+}
+
+message! {
+    /// Something that has happened to a client.
+    Event {
+        /// [`Event::CONNECTED`] and so on; ignore a kind that you do not know.
+        1 kind: u32 = number,
+        /// When, in milliseconds since 1970.
+        2 time_ms: u64 = long,
+        /// The client id.
+        3 client_id: String = text,
+        /// The user name.
+        4 username: String = text,
+        /// The listener.
+        5 listener: String = text,
+        /// The client's address.
+        6 peer: String = text,
+        /// Disconnected, refused: the MQTT 5.0 reason code.
+        7 reason: u32 = number,
+        /// The reason in words.
+        8 reason_text: String = text,
+        /// Subscribed, unsubscribed, denied: the topics.
+        9 topics: Vec<Topic> = list,
+        /// How many events were lost before this one, since the last.
+        10 dropped: u64 = long,
+        /// Connected, refused: the plugin that said so, or empty.
+        11 decider: String = text,
+        /// Connected: the attributes of the client.
+        12 attributes: Vec<Property> = list,
+        /// Denied: [`PUBLISH`] or [`SUBSCRIBE`].
+        13 action: u32 = number,
+    }
+}
+
+impl Event {
+    /// A client is connected.
+    pub const CONNECTED: u32 = 1;
+    /// A client is gone.
+    pub const DISCONNECTED: u32 = 2;
+    /// A CONNECT was answered by a denial.
+    pub const REFUSED: u32 = 3;
+    /// Filters were granted.
+    pub const SUBSCRIBED: u32 = 4;
+    /// A client has given filters up, or may not have them any more.
+    pub const UNSUBSCRIBED: u32 = 5;
+    /// A PUBLISH or SUBSCRIBE was not permitted.
+    pub const DENIED: u32 = 6;
 }
 
 message! {
@@ -244,7 +336,7 @@ message! {
 }
 
 message! {
-    /// One topic of an [`Access`].
+    /// One topic of an [`Access`] or [`Event`].
     Topic {
         /// The name, or the filter without its $share prefix.
         1 topic: String = text,

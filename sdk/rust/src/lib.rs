@@ -18,20 +18,45 @@
 
 #![warn(missing_docs)]
 
+mod error;
 mod event;
 mod host;
 mod http;
 pub mod json;
+mod jwt;
+pub mod kv;
+mod metric;
+mod request;
 #[doc(hidden)]
 pub mod rt;
+mod timer;
 mod verdict;
 mod wire;
 
-pub use event::{Access, Connect, File, Load, Property, Proxy, Secret, Tls, Topic, Will, PUBLISH, SUBSCRIBE};
-pub use host::{debug, error, features, info, now, random, warn, CertField};
+pub use error::{Error, ErrorKind};
+pub use event::{Access, ClientHello, Connect, Event, File, Load, Property, Proxy, Secret, Tls, Topic, Will, PUBLISH, SUBSCRIBE};
+pub use host::{debug, disconnect, error, features, info, now, random, warn, CertField, Parting};
 pub use http::{escape, HttpRequest, HttpResponse};
-pub use rt::{Error, ErrorKind, Request};
+pub use jwt::{set_jwt_keys, Jwt, JwtKeys};
+pub use metric::{Counter, Gauge, Histogram, Labels};
+pub use request::Request;
+pub use rt::{spawn, Outcome};
+pub use timer::{after, every, Timer};
 pub use verdict::{Answer, Code, Limits, Reason, Rule, Verdict};
+
+/// What the operator has granted: bits of [`features`] and of [`Load::features`].
+#[allow(missing_docs)]
+pub mod feature {
+    pub const PASSWORD: u64 = 1;
+    pub const HTTP: u64 = 1 << 1;
+    pub const KV: u64 = 1 << 2;
+    pub const METRICS: u64 = 1 << 3;
+    pub const TIMERS: u64 = 1 << 4;
+    pub const JWT: u64 = 1 << 5;
+    pub const DISCONNECT: u64 = 1 << 6;
+    /// No grant: the operator has named events.
+    pub const EVENTS: u64 = 1 << 7;
+}
 
 /// Names the handlers of the plugin, each of them once or not at all. Those that
 /// are absent are not exported, and cost nothing.
@@ -42,11 +67,25 @@ pub use verdict::{Answer, Code, Limits, Reason, Rule, Verdict};
 ///   `Result` of one, for a client that wants in.
 /// * `authorize`: `async fn(Request, Access)` likewise, for the topics of one
 ///   PUBLISH or SUBSCRIBE that the rules of the session leave open.
+/// * `client_hello`: `async fn(Request, ClientHello)` likewise, before a TLS handshake.
+///   `Allow` and `Next` let it come. It is asked for each connection: let it be short.
+/// * `event`: `async fn(Event)` with nothing, or a `Result` of nothing, of which an
+///   error is logged: something that has happened, of a kind that the operator has named.
 /// * `unload`: `fn()`, before the instance is closed; it has a tenth of a second.
-/// * `abi`: the lowest minor version of the ABI that the plugin can work with. One
-///   that answers NEXT with names or attributes needs 1.
+/// * `abi`: the lowest minor version of the ABI that the plugin can work with, as a
+///   number. One that answers NEXT with names or attributes needs 1, NEXT with rules 2;
+///   [`after`], [`every`] and [`Request::continue_with`] need 3.
 #[macro_export]
 macro_rules! plugin {
+    ($($all:tt)*) => {
+        $crate::__plugin!($($all)*);
+        $crate::__newer!(none none $($all)*,);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __plugin {
     ($($hook:ident : $value:expr),* $(,)?) => {
         #[no_mangle]
         extern "C" fn wicket_abi_v1() -> i32 { $crate::__find!(abi 0; $($hook: $value,)*) }
@@ -61,6 +100,26 @@ macro_rules! plugin {
             $crate::rt::completed(call, status, at, size)
         }
         $($crate::__export!($hook $value);)*
+    };
+}
+
+/// Exports what only plugins with `abi: 3` need: what timers call, and with
+/// `authenticate` what clients go on with.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __newer {
+    ($abi:ident $asks:ident abi: 3, $($rest:tt)*) => { $crate::__newer!(abi $asks $($rest)*); };
+    ($abi:ident $asks:ident authenticate: $value:expr, $($rest:tt)*) => { $crate::__newer!($abi asks $($rest)*); };
+    ($abi:ident $asks:ident $other:ident: $value:expr, $($rest:tt)*) => { $crate::__newer!($abi $asks $($rest)*); };
+    (none $asks:ident $(,)?) => {};
+    (abi none $(,)?) => {
+        #[no_mangle]
+        extern "C" fn wicket_timer(id: i64) { $crate::rt::timer(id) }
+    };
+    (abi asks $(,)?) => {
+        $crate::__newer!(abi none);
+        #[no_mangle]
+        extern "C" fn wicket_auth_continue(req: i64, at: *const u8, size: u32) -> i32 { $crate::rt::go_on(req, at, size) }
     };
 }
 
@@ -90,6 +149,16 @@ macro_rules! __export {
         extern "C" fn wicket_authorize(req: i64, at: *const u8, size: u32) -> i32 {
             $crate::rt::ask::<$crate::Access, _, _, _>(req, at, size, $handler)
         }
+    };
+    (client_hello $handler:expr) => {
+        #[no_mangle]
+        extern "C" fn wicket_client_hello(req: i64, at: *const u8, size: u32) -> i32 {
+            $crate::rt::ask::<$crate::ClientHello, _, _, _>(req, at, size, $handler)
+        }
+    };
+    (event $handler:expr) => {
+        #[no_mangle]
+        extern "C" fn wicket_event(at: *const u8, size: u32) { $crate::rt::notify(at, size, $handler) }
     };
     (unload $handler:expr) => {
         #[no_mangle]

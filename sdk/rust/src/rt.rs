@@ -1,241 +1,243 @@
-//! The exports, and the futures that wait for the broker. One thread, no locks: an
-//! export polls a handler until it waits, and the completion of what it waits for
-//! polls it again. Nothing of `STATE` is borrowed while a handler runs.
+//! The exports, and the tasks that wait for the broker. One thread, no locks: an
+//! export polls a handler until it waits, and the completion of what it waits for wakes
+//! it. Nothing of `STATE` is borrowed while code of the plugin runs.
 
-use crate::event::Load;
-use crate::host::{self, raw, CertField};
-use crate::http::{HttpRequest, HttpResponse};
-use crate::verdict::{Answer, Verdict};
-use crate::wire::{self, Message};
-use core::fmt;
+use crate::error::Error;
+use crate::event::{Continuation, Event, Load, Secret};
+use crate::host::{self, raw};
+use crate::request::Request;
+use crate::verdict::{Answer, Code, Verdict};
+use crate::wire::Message;
+use core::cell::RefCell;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 const MAX_BUFFER: usize = 64 << 20;
 const PENDING: i32 = 3;
 
-type Task = Pin<Box<dyn Future<Output = Verdict>>>;
+/// A handler at work. It ends with a verdict, or without one in the background.
+pub(crate) type Work = Pin<Box<dyn Future<Output = Option<Verdict>>>>;
+
+struct Task {
+    request: Request,
+    work: Work,
+}
+
+/// What a timer does.
+pub(crate) enum Tick {
+    Once(Work),
+    Every(Rc<RefCell<dyn FnMut(i64) -> Work>>),
+}
 
 #[derive(Default)]
 struct State {
-    input: Vec<u8>,               // the broker writes events here
-    tasks: BTreeMap<i64, Task>,   // by request
-    calls: BTreeMap<i64, Shared>, // in flight
+    input: Vec<u8>, // the broker writes events here
+    last: usize,    // the newest task
+    tasks: BTreeMap<usize, Task>,
+    ready: VecDeque<usize>, // tasks that were woken
+    calls: BTreeMap<i64, Slot<(i32, Vec<u8>)>>,
+    exchanges: BTreeMap<i64, Slot<Option<(i64, Secret)>>>, // by the event that began each
+    timers: BTreeMap<i64, Tick>,
 }
 
 thread_local!(static STATE: RefCell<State> = RefCell::default());
 
-/// What a call and who waits for it share.
-type Shared = Rc<RefCell<Slot>>;
+fn state<T>(f: impl FnOnce(&mut State) -> T) -> T { STATE.with(|s| f(&mut s.borrow_mut())) }
 
-struct Slot {
-    req: i64,
-    done: Option<(i32, Vec<u8>)>,
-}
+/// What comes from the broker, and who waits for it.
+type Slot<T> = Rc<RefCell<(Option<T>, Option<Waker>)>>;
 
-/// How a call of the broker has failed; its text is for the log.
-#[derive(Debug)]
-pub struct Error {
-    /// What has gone wrong.
-    pub kind: ErrorKind,
-    why: String,
-}
+/// Waits for what comes from the broker.
+pub(crate) struct Wait<T>(Slot<T>);
 
-/// The ways in which a call fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum ErrorKind {
-    NotGranted,
-    Busy,
-    Timeout,
-    Malformed,
-    Failed,
-}
-
-impl Error {
-    /// An error of the plugin's own, for a handler to return.
-    pub fn new(why: impl Into<String>) -> Self { Error { kind: ErrorKind::Failed, why: why.into() } }
-
-    fn started(id: i64) -> Self {
-        let kind = match id {
-            -1 => ErrorKind::NotGranted,
-            -2 => ErrorKind::Busy,
-            -3 => ErrorKind::Malformed,
-            _ => ErrorKind::Failed,
-        };
-        Error { kind, why: kind.text().into() }
-    }
-
-    fn ended(status: i32, payload: &[u8]) -> Self {
-        let kind = match status {
-            2 => ErrorKind::Timeout,
-            3 => ErrorKind::Busy,
-            4 => ErrorKind::Malformed,
-            _ => ErrorKind::Failed,
-        };
-        let mut why = kind.text().to_owned();
-        if !payload.is_empty() {
-            why += ": ";
-            why += &String::from_utf8_lossy(payload);
-        }
-        Error { kind, why }
+impl<T> Future for Wait<T> {
+    type Output = T;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let mut slot = self.0.borrow_mut();
+        slot.1 = Some(cx.waker().clone());
+        slot.0.take().map_or(Poll::Pending, Poll::Ready)
     }
 }
 
-impl ErrorKind {
-    fn text(self) -> &'static str {
-        match self {
-            ErrorKind::NotGranted => "the operator has not granted this to the plugin",
-            ErrorKind::Busy => "too many calls in flight",
-            ErrorKind::Timeout => "the call took too long",
-            ErrorKind::Malformed => "the broker could not read the request",
-            ErrorKind::Failed => "the call failed",
-        }
+fn wait<T>() -> (Slot<T>, Wait<T>) {
+    let slot = Rc::new(RefCell::new((None, None)));
+    (slot.clone(), Wait(slot))
+}
+
+fn give<T>(slot: Slot<T>, value: T) {
+    let mut slot = slot.borrow_mut();
+    slot.0 = Some(value);
+    if let Some(waker) = slot.1.take() {
+        waker.wake();
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.why) }
+/// Waits for a host call that was started.
+pub(crate) fn call(id: i64) -> Wait<(i32, Vec<u8>)> {
+    let (slot, wait) = wait();
+    state(|s| s.calls.insert(id, slot));
+    wait
 }
 
-impl std::error::Error for Error {}
+/// Waits for the client to go on with an exchange, which is told by the number of the
+/// event that began it. `None`: it does not.
+pub(crate) fn exchange(first: i64) -> Wait<Option<(i64, Secret)>> {
+    let (slot, wait) = wait();
+    state(|s| s.exchanges.insert(first, slot));
+    wait
+}
 
-/// A request under way: what a handler asks the broker about it.
-#[derive(Clone, Debug)]
-pub struct Request(i64);
+pub(crate) fn keep_timer(id: i64, tick: Tick) { state(|s| s.timers.insert(id, tick)); }
 
-impl Request {
-    /// Asks whether `password` has the given hash: a PHC string, bcrypt, or a form of
-    /// mosquitto's. The broker's own workers do it. Needs the grant "password".
-    pub fn verify_password(&self, hash: &str, password: &[u8]) -> impl Future<Output = Result<bool, Error>> {
-        let mut b = Vec::with_capacity(hash.len() + password.len() + 16);
-        wire::put_bytes(&mut b, 1, hash.as_bytes());
-        wire::put_bytes(&mut b, 2, password);
-        let call = self.start(&mut b, |req, at, size| unsafe { raw::password_verify(req, at, size) });
-        async move {
-            match call?.await {
-                (0, _) => Ok(true),
-                (1, _) => Ok(false),
-                (status, why) => Err(Error::ended(status, &why)),
-            }
+pub(crate) fn forget_timer(id: i64) -> bool {
+    let tick = state(|s| s.timers.remove(&id)); // dropped when the state is not borrowed
+    tick.is_some()
+}
+
+/// What work in the background ends with: nothing, or an error that is logged.
+pub trait Outcome {
+    /// Logs the error.
+    fn report(self);
+}
+
+impl Outcome for () {
+    fn report(self) {}
+}
+
+impl Outcome for Result<(), Error> {
+    fn report(self) {
+        if let Err(e) = self {
+            host::error(e.to_string());
         }
     }
+}
 
-    /// Asks an upstream. Needs the grant "http". The request is on its way when this
-    /// returns: several may be started before the first is awaited.
-    pub fn http(&self, r: HttpRequest) -> impl Future<Output = Result<HttpResponse, Error>> {
-        let call = self.start(&mut r.encode(), |req, at, size| unsafe { raw::http_send(req, at, size) });
-        async move {
-            match call?.await {
-                (0, payload) => HttpResponse::decode(&payload).map_err(|_| Error::new("the broker's answer is malformed")),
-                (status, why) => Err(Error::ended(status, &why)),
-            }
-        }
-    }
+pub(crate) fn work<F>(f: F) -> Work
+where
+    F: Future + 'static,
+    F::Output: Outcome,
+{
+    Box::pin(async {
+        f.await.report();
+        None
+    })
+}
 
-    /// A field of the client's certificate, if there is one.
-    pub fn certificate(&self, field: CertField, index: i32) -> Option<Vec<u8>> {
-        let mut b = vec![0; 256];
+/// Does something on behalf of no request, such as asking for what several requests
+/// need. It begins when the handler waits or returns, also from `load`.
+pub fn spawn<F>(f: F)
+where
+    F: Future + 'static,
+    F::Output: Outcome,
+{
+    begin(work(f));
+}
+
+fn begin(work: Work) {
+    let task = Task { request: Request::none(), work };
+    state(|s| {
+        let key = s.key();
+        s.tasks.insert(key, task);
+        s.ready.push_back(key);
+    });
+}
+
+impl State {
+    /// A number for a new task.
+    fn key(&mut self) -> usize {
         loop {
-            let n = unsafe { raw::cert_field(self.0, field as i32, index, b.as_mut_ptr(), b.len()) };
-            let n = usize::try_from(n).ok()?;
-            let fits = n <= b.len();
-            b.resize(n, 0);
-            if fits {
-                return Some(b);
+            self.last = self.last.wrapping_add(1);
+            if !self.tasks.contains_key(&self.last) {
+                return self.last;
             }
         }
     }
-
-    fn start(&self, message: &mut [u8], import: impl FnOnce(i64, *const u8, usize) -> i64) -> Result<Call, Error> {
-        let id = import(self.0, message.as_ptr(), message.len());
-        wipe(message);
-        if id <= 0 {
-            return Err(Error::started(id));
-        }
-        let slot = Rc::new(RefCell::new(Slot { req: self.0, done: None }));
-        STATE.with(|s| s.borrow_mut().calls.insert(id, slot.clone()));
-        Ok(Call(slot))
-    }
 }
 
-fn wipe(b: &mut [u8]) {
-    for c in b {
-        unsafe { core::ptr::write_volatile(c, 0) }
-    }
+/// A waker is the number of its task. Everything is on one thread.
+fn waker(key: usize) -> Waker {
+    const TABLE: RawWakerVTable = RawWakerVTable::new(|key| RawWaker::new(key, &TABLE), wake, wake, |_| {});
+    fn wake(key: *const ()) { state(|s| s.ready.push_back(key as usize)) }
+    unsafe { Waker::from_raw(RawWaker::new(key as *const (), &TABLE)) }
 }
 
-struct Call(Shared);
-
-impl Future for Call {
-    type Output = (i32, Vec<u8>);
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.0.borrow_mut().done.take() {
-            Some(done) => Poll::Ready(done),
-            None => Poll::Pending,
+/// Runs a task until it waits, or ends with a verdict.
+fn run(key: usize, mut task: Task) -> Option<(Request, Verdict)> {
+    match task.work.as_mut().poll(&mut Context::from_waker(&waker(key))) {
+        Poll::Ready(v) => v.map(|v| (task.request, v)),
+        Poll::Pending => {
+            state(|s| s.tasks.insert(key, task));
+            None
         }
     }
 }
 
-/// A waker that does nothing: completions poll the handler themselves.
-fn waker() -> Waker {
-    const TABLE: RawWakerVTable = RawWakerVTable::new(|_| RAW, |_| {}, |_| {}, |_| {});
-    const RAW: RawWaker = RawWaker::new(core::ptr::null(), &TABLE);
-    unsafe { Waker::from_raw(RAW) }
+/// Runs the tasks that were woken, until all of them wait.
+fn settle() {
+    while let Some(key) = state(|s| s.ready.pop_front()) {
+        if let Some((request, v)) = state(|s| s.tasks.remove(&key)).and_then(|task| run(key, task)) {
+            resolve(&request, v);
+        }
+    }
 }
 
-fn poll(task: &mut Task) -> Poll<Verdict> { task.as_mut().poll(&mut Context::from_waker(&waker())) }
+fn resolve(request: &Request, v: Verdict) {
+    let req = request.open();
+    if req != 0 && unsafe { raw::resolve(req, v.code as i32, v.detail.as_ptr(), v.detail.len()) } == -3 {
+        host::error("the broker could not read the verdict");
+    }
+}
 
 pub fn buffer(min: u32) -> *mut u8 {
     let n = min as usize;
-    STATE.with(|s| {
-        let input = &mut s.borrow_mut().input;
+    state(|s| {
         if n > MAX_BUFFER {
             return core::ptr::null_mut();
         }
-        if n > input.len() || input.len() > 1 << 20 && n < input.len() / 4 {
+        if n > s.input.len() || s.input.len() > 1 << 20 && n < s.input.len() / 4 {
             let (mut new, size) = (Vec::new(), n.max(4 << 10));
             if new.try_reserve_exact(size).is_err() {
                 return core::ptr::null_mut();
             }
             new.resize(size, 0);
-            *input = new;
+            s.input = new;
         }
-        input.as_mut_ptr()
+        s.input.as_mut_ptr()
     })
 }
 
 /// Reads an event in the input buffer. The broker means no other place.
 fn event<T>(at: *const u8, size: u32, read: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
-    STATE.with(|s| {
-        let s = s.borrow();
-        match s.input.get(..size as usize) {
-            _ if size == 0 => read(&[]),
-            Some(b) if b.as_ptr() == at => read(b),
-            _ => None,
-        }
+    state(|s| match s.input.get(..size as usize) {
+        _ if size == 0 => read(&[]),
+        Some(b) if b.as_ptr() == at => read(b),
+        _ => None,
     })
+}
+
+fn message<E: Message>(at: *const u8, size: u32) -> Option<E> {
+    let e = event(at, size, |b| E::decode(b).ok());
+    if e.is_none() {
+        host::error("cannot read the event");
+    }
+    e
 }
 
 pub fn load(at: *const u8, size: u32, handler: fn(&Load) -> Result<(), String>) -> i32 {
     std::panic::set_hook(Box::new(|info| host::error(info.to_string())));
-    let l = match event(at, size, |b| Load::decode(b).ok()) {
-        Some(l) => l,
-        None => {
-            host::error("cannot read the load event");
-            return 1;
+    match message(at, size).map(|l| handler(&l)) {
+        Some(Ok(())) => {
+            settle();
+            0
         }
-    };
-    match handler(&l) {
-        Ok(()) => 0,
-        Err(why) => {
+        Some(Err(why)) => {
             host::error(why);
             1
         }
+        None => 1,
     }
 }
 
@@ -246,43 +248,71 @@ where
     F: Future<Output = A> + 'static,
     A: Answer,
 {
-    let e = match event(at, size, |b| E::decode(b).ok()) {
+    let e = match message(at, size) {
         Some(e) => e,
-        None => {
-            host::error("cannot read the event");
-            return -1;
-        }
+        None => return -1,
     };
-    let answer = handler(Request(req), e);
-    let mut task: Task = Box::pin(async { answer.await.verdict() });
-    match poll(&mut task) {
-        Poll::Ready(v) if v.detail.is_empty() => return v.code as i32,
-        Poll::Ready(v) => resolve(req, v),
-        Poll::Pending => STATE.with(|s| drop(s.borrow_mut().tasks.insert(req, task))),
-    }
+    let request = Request::new(req);
+    let answer = handler(request.clone(), e);
+    let task = Task { request, work: Box::pin(async { Some(answer.await.verdict()) }) };
+    let code = match run(state(State::key), task) {
+        Some((request, v)) if v.detail.is_empty() && request.open() == req => v.code as i32,
+        Some((request, v)) => {
+            resolve(&request, v);
+            PENDING
+        }
+        None => PENDING,
+    };
+    settle();
+    code
+}
+
+pub fn go_on(req: i64, at: *const u8, size: u32) -> i32 {
+    let m: Continuation = match message(at, size) {
+        Some(m) => m,
+        None => return -1,
+    };
+    let slot = match state(|s| s.exchanges.remove(&(m.exchange as i64))) {
+        Some(slot) => slot,
+        None => return Code::Deny as i32,
+    };
+    give(slot, if m.ended { None } else { Some((req, m.auth_data)) });
+    settle();
     PENDING
 }
 
 pub fn completed(call: i64, status: i32, at: *const u8, size: u32) {
-    let slot = match STATE.with(|s| s.borrow_mut().calls.remove(&call)) {
-        Some(slot) => slot,
-        None => return,
-    };
-    let payload = event(at, size, |b| Some(b.to_vec()));
-    let req = slot.borrow().req;
-    slot.borrow_mut().done = Some(payload.map_or((5, Vec::new()), |p| (status, p)));
-    let mut task = match STATE.with(|s| s.borrow_mut().tasks.remove(&req)) {
-        Some(task) => task,
-        None => return, // the handler did not wait for it
-    };
-    match poll(&mut task) {
-        Poll::Ready(v) => resolve(req, v),
-        Poll::Pending => STATE.with(|s| drop(s.borrow_mut().tasks.insert(req, task))),
+    if let Some(slot) = state(|s| s.calls.remove(&call)) {
+        let payload = event(at, size, |b| Some(b.to_vec()));
+        give(slot, payload.map_or((5, Vec::new()), |p| (status, p)));
+        settle();
     }
 }
 
-fn resolve(req: i64, v: Verdict) {
-    if unsafe { raw::resolve(req, v.code as i32, v.detail.as_ptr(), v.detail.len()) } == -3 {
-        host::error("the broker could not read the verdict");
+pub fn notify<H, F>(at: *const u8, size: u32, handler: H)
+where
+    H: FnOnce(Event) -> F,
+    F: Future + 'static,
+    F::Output: Outcome,
+{
+    if let Some(e) = message(at, size) {
+        spawn(handler(e));
+        settle();
     }
+}
+
+pub fn timer(id: i64) {
+    let every = match state(|s| s.timers.remove(&id)) {
+        Some(Tick::Once(work)) => return begin_now(work),
+        Some(Tick::Every(f)) => f,
+        None => return,
+    };
+    keep_timer(id, Tick::Every(every.clone()));
+    let work = (every.borrow_mut())(id);
+    begin_now(work)
+}
+
+fn begin_now(work: Work) {
+    begin(work);
+    settle();
 }

@@ -1,5 +1,5 @@
+use crate::error::Error;
 use crate::host;
-use crate::rt::Error;
 use crate::wire;
 use core::fmt::Display;
 
@@ -152,6 +152,9 @@ impl Verdict {
     pub fn client_id(self, id: &str) -> Self { self.bytes(10, id.as_bytes()) }
     /// Adds a user property to the CONNACK.
     pub fn user_property(self, key: &str, value: &str) -> Self { self.property(11, key, value) }
+    /// Adds what a client with an authentication method is sent with its CONNACK, or with
+    /// the AUTH that ends its re-authentication.
+    pub fn auth_data(self, data: &[u8]) -> Self { self.bytes(12, data) }
     /// Sets the prefix that stands before every topic of the client.
     pub fn mountpoint(self, prefix: &str) -> Self { self.bytes(14, prefix.as_bytes()) }
     /// Sets caps of the session.

@@ -24,7 +24,7 @@ var Languages = []string{"go", "c", "rust", "assemblyscript"}
 // Lacks are the features of the ABI that an SDK does not have yet, or whose guest
 // does not show them: tck.Run skips the checks of these, and of nothing else.
 var Lacks = map[string][]string{
-	"rust": {"kv", "metrics", "timers", "events", "disconnect", "jwt", "auth_continue", "client_hello"},
+	"rust": {"auth_continue", "client_hello"},
 }
 
 // builder is the toolchain of a language. A command sees the root of the
