@@ -79,12 +79,23 @@ func moduleCache() string {
 	return filepath.Join(dir, "wicket", "plugins")
 }
 
+// inspectingHost uses the tools' cache of compiled modules, unless somebody else
+// may have touched it.
+func inspectingHost() (*wasm.Host, error) {
+	options := wasm.HostOptions{CacheDir: moduleCache(), Log: slog.New(slog.DiscardHandler)}
+	if host, err := wasm.NewHost(options); err == nil {
+		return host, nil
+	}
+	options.CacheDir = ""
+	return wasm.NewHost(options)
+}
+
 func inspect(c *cobra.Command, name, output string) error {
 	binary, err := module(name)
 	if err != nil {
 		return fmt.Errorf("cannot inspect: %w", err)
 	}
-	host, err := wasm.NewHost(wasm.HostOptions{Log: slog.New(slog.DiscardHandler)})
+	host, err := inspectingHost()
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@ package wicket
 import "errors"
 
 // Context is one request under way: what a handler asks the broker about it.
-// It is of no use after the handler has returned.
+// It is of no use once the request is answered.
 type Context struct {
 	req     int64
 	instant bool // the handler may not wait

@@ -61,8 +61,9 @@ var needs int32
 
 // NeedABI says, in an init function, that the plugin cannot work with a broker
 // whose ABI is older than 1.minor: such a broker refuses to load it, instead of
-// overlooking what it does not know. A plugin that answers Next with names or
-// attributes needs 1.
+// overlooking what it does not know. Next with names or attributes needs 1, Next
+// with rules 2; Continue, OnClientHello and OnEvent need 3. Calls that need a grant
+// need no more than that: a broker that does not have them refuses the plugin too.
 func NeedABI(minor int32) { needs = max(needs, minor) }
 
 // OnLoad registers what runs once per instance, before any event. Its error
@@ -84,7 +85,8 @@ func OnAuthenticateNow(f func(*Context, *Connect) Verdict) {
 
 // OnAuthorize registers the handler of PUBLISH and SUBSCRIBE, asked when the
 // rules of the session do not decide. All topics of a packet come in one
-// event; see Verdict.PerTopic. Without a handler the answer is Next.
+// event; see PerTopic. Next may have rules here. Without a handler the answer is
+// Next.
 func OnAuthorize(f func(*Context, *Access) Verdict) {
 	handlers.authorize, handlers.now.authorize = f, false
 }

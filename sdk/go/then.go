@@ -36,7 +36,8 @@ func (v Verdict) IsLater() bool { return v.code == codeLater }
 // then may call HTTPThen again. Several may be under way for one request; those
 // of which the outcome is not the answer yet return Later. In any other handler,
 // and in tests, HTTPThen waits, and then is called before it returns. Everything
-// that r refers to may be used again when HTTPThen has returned.
+// that r refers to may be used again when HTTPThen has returned. The Password of a
+// Connect is overwritten before then runs: what is needed of it goes into r.
 func (c *Context) HTTPThen(r *HTTPRequest, then func(*HTTPResponse, error) Verdict) Verdict {
 	if c.fake == nil && c.instant {
 		return c.httpThen(r, then)

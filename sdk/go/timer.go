@@ -5,8 +5,9 @@ package wicket
 type Timer struct{ id int64 }
 
 // After has f called once, after some milliseconds: 10 at least, 30 days at most.
-// The function may wait for the broker, as in ctx.HTTP. It needs the grant
-// "timers". ErrBusy says that the instance has too many, 1,024.
+// It may be called in OnLoad too. The function may wait for the broker, as in
+// ctx.HTTP. It needs the grant "timers". ErrBusy says that the instance has too
+// many, 1,024.
 func After(milliseconds int64, f func(ctx *Context)) (Timer, error) {
 	return startTimer(milliseconds, 0, f)
 }

@@ -64,8 +64,10 @@ func Deny() Verdict { return Verdict{code: CodeDeny} }
 // Next has no opinion: the next plugin of the chain is asked. Given to a Connect
 // it may still say who the client is, by Username, ClientID and Attribute, which
 // then hold for the plugins asked after it, and for the session unless the one
-// that allows sets them itself. Nothing else of such a verdict counts. See
-// NeedABI.
+// that allows sets them itself. Nothing else of such a verdict counts. Given to an
+// Access it may have rules, with Default and TTL: all that the plugin has to say of
+// the client, by which the broker answers this question and, for as long as TTL
+// says, those that come after it. See NeedABI.
 func Next() Verdict { return Verdict{code: CodeNext} }
 
 // Fail denies with Server unavailable because the plugin could not decide, and
