@@ -152,9 +152,21 @@ func (e *Engine) plugin(name string, spec config.Plugin) (*plugin, error) {
 	if running := e.plugins[name]; running != nil && running.same(src) {
 		return running, nil
 	}
-	opened, err := e.host.Open(context.Background(), wasm.Options{
-		Name: name, Path: spec.File, Module: src.module,
-		Config: src.config, Files: src.files, Grants: grants(spec), Upstreams: e.senders(spec.Upstreams),
+	opened, err := e.host.Open(context.Background(), src.options(name, e.senders(spec.Upstreams)))
+	if err != nil {
+		return nil, err
+	}
+	e.log.Info("plugin loaded", "plugin", name, "file", spec.File)
+	sum := sha256.Sum256(src.module)
+	return &plugin{opened, src, hex.EncodeToString(sum[:]), time.Now()}, nil
+}
+
+// options spells a plugin as package wasm does.
+func (s source) options(name string, upstreams map[string]wasm.Sender) wasm.Options {
+	spec := s.spec
+	return wasm.Options{
+		Name: name, Path: spec.File, Module: s.module,
+		Config: s.config, Files: s.files, Grants: grants(spec), Upstreams: upstreams,
 		Events:  texts(spec.Events),
 		OnError: onError(spec.OnError), Workers: spec.Workers,
 		Limits: wasm.Limits{
@@ -163,13 +175,7 @@ func (e *Engine) plugin(name string, spec config.Plugin) (*plugin, error) {
 			Wall: spec.Timeout, InFlight: spec.MaxPending, Queue: spec.MaxPending,
 			KVBytes: int64(spec.KV.MaxBytes),
 		},
-	})
-	if err != nil {
-		return nil, err
 	}
-	e.log.Info("plugin loaded", "plugin", name, "file", spec.File)
-	sum := sha256.Sum256(src.module)
-	return &plugin{opened, src, hex.EncodeToString(sum[:]), time.Now()}, nil
 }
 
 func readSource(name string, spec config.Plugin) (source, error) {

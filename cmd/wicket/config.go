@@ -54,44 +54,6 @@ func configFilesFlag(c *cobra.Command, files *[]string) {
 	c.Flags().StringArrayVarP(files, "config", "c", nil, "configuration `file` (.yaml, .toml, .json, or .conf of EMQX); repeat to layer several")
 }
 
-func configCheckCommand() *cobra.Command {
-	var files []string
-	c := &cobra.Command{
-		Use:   "check",
-		Short: "Find every mistake in a configuration and its environment",
-		Long: `Load a configuration as "wicket run" would, with the environment, and print
-everything that is wrong with it; also look whether the files that it names can
-be read. The exit code is 0 when it is good, 3 when it is not. Warnings do not
-change the exit code.`,
-		Example: `  wicket config check -c /etc/wicket/wicket.yaml`,
-		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return configCheck(c.OutOrStdout(), files) },
-	}
-	configFilesFlag(c, &files)
-	return c
-}
-
-func configCheck(out io.Writer, files []string) error {
-	cfg, report, err := config.Load(configSources(files))
-	for _, w := range report.Warnings {
-		fmt.Fprintf(out, "warning: %s\n", w)
-	}
-	var mistakes config.Errors
-	if err == nil {
-		mistakes = config.CheckFiles(cfg, report)
-	} else if !errors.As(err, &mistakes) {
-		return err
-	}
-	switch len(mistakes) {
-	case 0:
-		fmt.Fprintln(out, "the configuration is good")
-		return nil
-	case 1:
-		return fmt.Errorf("the configuration has a mistake:\n%w", mistakes)
-	}
-	return fmt.Errorf("the configuration has %d mistakes:\n%w", len(mistakes), mistakes)
-}
-
 func configExplainCommand() *cobra.Command {
 	var files []string
 	c := &cobra.Command{

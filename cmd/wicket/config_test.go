@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -96,5 +98,68 @@ func TestConfigDefaultIsGood(t *testing.T) {
 	}
 	if out, code := wicketConfig(t, "check", "-c", "wicket.yaml"); code != exitOK {
 		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
+// TestConfigCheckLoadsPlugins: what a plugin has against its settings is found
+// with its place, and nobody is asked for that.
+func TestConfigCheckLoadsPlugins(t *testing.T) {
+	t.Chdir(t.TempDir())
+	issuer, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	asked := make(chan struct{})
+	go func() {
+		if c, err := issuer.Accept(); err == nil {
+			close(asked)
+			c.Close()
+		}
+	}()
+	write := func(name, plugins, chain string) {
+		text := fmt.Sprintf("listeners: { tcp: { default: { bind: 127.0.0.1:1883 } } }\nupstreams: { issuer: { url: http://%s } }\nauth: { chain: %s }\nplugins:\n%s",
+			issuer.Addr(), chain, plugins)
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("good.yaml", "  jwt:\n    file: builtin:jwt\n    upstreams: [issuer]\n    config: { use_jwks: true, path: /keys }\n", "[jwt]")
+	write("key.yaml", "  jwt:\n    file: builtin:jwt\n    config:\n      secret: abcdefghijklmnopqrstuvwxyz0123456789\n      algorithm: hmac-based\n      verfy_claims: {}\n", "[jwt]")
+	write("many.yaml", "  jwt:\n    file: builtin:jwt\n    config:\n      endpoint: /keys\n  door:\n    file: builtin:dor\n", "[jwt, door]")
+	write("unused.yaml", "  door: { file: builtin:dor }\n", "[]")
+	write("missing.yaml", "  door: { file: door.wasm }\n", "[door]")
+	if err := os.WriteFile("noise.wasm", []byte("no module"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	write("noise.yaml", "  door: { file: noise.wasm }\n", "[door]")
+	for _, test := range []struct {
+		args string
+		code int
+		want []string
+	}{
+		{"good.yaml", exitOK, []string{"warning: good.yaml:5: plugins.jwt: any token of the issuer lets in any client id", "is good"}},
+		{"key.yaml", exitRuntime, []string{"a mistake:\nkey.yaml:10: plugins.jwt.config.verfy_claims: no such key; there are algorithm, "}},
+		{"many.yaml", exitRuntime, []string{"3 mistakes", "\nmany.yaml:7: plugins.jwt.config: want exactly one of", "\nmany.yaml:8: plugins.jwt.config.endpoint: the server is an upstream", "\nmany.yaml:9: plugins.door: cannot open plugin", "built-in plugins are acl"}},
+		{"noise.yaml", exitRuntime, []string{"noise.yaml:5: plugins.door: cannot open plugin \"door\" (noise.wasm): the module"}},
+		{"unused.yaml", exitOK, []string{"is good"}},
+		{"missing.yaml", exitConfig, []string{"a mistake:\nmissing.yaml:5: plugins.door.file: cannot read"}},
+		{"missing.yaml --no-plugins", exitOK, []string{"is good"}},
+		{"key.yaml --no-plugins", exitOK, []string{"is good"}},
+	} {
+		out, code := wicketConfig(t, append([]string{"check", "-c"}, strings.Fields(test.args)...)...)
+		if code != test.code {
+			t.Errorf("%s: exit code %d, want %d\n%s", test.args, code, test.code, out)
+		}
+		for _, part := range test.want {
+			if !strings.Contains(out, part) {
+				t.Errorf("%s: %q is not in\n%s", test.args, part, out)
+			}
+		}
+	}
+	select {
+	case <-asked:
+		t.Error("the upstream has been asked")
+	default:
 	}
 }

@@ -76,6 +76,12 @@ func (r *Report) Origin(key string) Origin {
 	return r.origins[pathKey(path)]
 }
 
+// Problem is a mistake that somebody else has found in the value of a key; the
+// nearest section above it says where, when the key is not there.
+func (r *Report) Problem(text string, path ...string) Problem {
+	return Problem{originOf(r.origins, path), JoinKey(path...), text}
+}
+
 // Load reads, merges and checks the sources. It returns a complete
 // configuration, or [Errors] with everything that is wrong. Each call starts
 // from nothing, so a configuration loaded earlier is never touched. The report

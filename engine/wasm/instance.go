@@ -169,7 +169,7 @@ func (i *instance) configure() error {
 	code := int32(i.stack[0])
 	i.wipe(n)
 	if code != 0 {
-		return fmt.Errorf("it refused its configuration: %s", orElse(i.said, fmt.Sprintf("code %d", code)))
+		return &RefusedError{orElse(i.said, fmt.Sprintf("code %d", code))}
 	}
 	if i.broken != nil {
 		return i.broken
@@ -179,6 +179,14 @@ func (i *instance) configure() error {
 	i.high = base + (uint64(i.p.limits.MemoryPages)*pageSize-base)/4*3
 	return nil
 }
+
+// RefusedError says that a guest does not work with the configuration it was
+// given.
+type RefusedError struct {
+	Why string // the last line that it logged
+}
+
+func (e *RefusedError) Error() string { return "it refused its configuration: " + e.Why }
 
 func orElse(s, other string) string {
 	if s == "" {

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wicketmq/wicket/engine"
+	"github.com/wicketmq/wicket/engine/config"
+	"github.com/wicketmq/wicket/engine/wasm"
+)
+
+func configCheckCommand() *cobra.Command {
+	var k configCheck
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Find every mistake in a configuration, its environment and the settings of its plugins",
+		Long: `Load a configuration as "wicket run" would, with the environment, and print
+everything that is wrong with it; also look whether the files that it names can
+be read, and load the plugins, which judge their own settings. Nothing listens,
+and no upstream is asked. --no-plugins leaves the plugins out, for a machine that
+has not got their modules or files.
+
+The exit code is 0 when the configuration is good, 3 when it is not, and 1 when
+only a plugin cannot be loaded, which are those of "wicket run". Warnings do not
+change the exit code.`,
+		Example: `  wicket config check -c /etc/wicket/wicket.yaml
+  wicket config check -c wicket.yaml --no-plugins`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return k.run(c.Context(), c.OutOrStdout()) },
+	}
+	configFilesFlag(c, &k.files)
+	c.Flags().BoolVar(&k.noPlugins, "no-plugins", false, "neither load the plugins nor look for their files")
+	return c
+}
+
+// configCheck is one run of wicket config check.
+type configCheck struct {
+	files     []string
+	noPlugins bool
+}
+
+// loadTime is how long all plugins together may take to be loaded.
+const loadTime = time.Minute
+
+func (k *configCheck) run(ctx context.Context, out io.Writer) error {
+	cfg, report, err := config.Load(configSources(k.files))
+	warn(out, report.Warnings)
+	var mistakes, refused []config.Problem
+	switch bad := (config.Errors)(nil); {
+	case errors.As(err, &bad):
+		mistakes = bad
+	case err != nil:
+		return err
+	default:
+		mistakes = config.CheckFiles(cfg, report)
+		if k.noPlugins {
+			mistakes = slices.DeleteFunc(mistakes, func(p config.Problem) bool { return pluginOf(p) != "" })
+			break
+		}
+		var warnings []config.Problem
+		if refused, warnings, err = checkPlugins(ctx, cfg, report, mistakes); err != nil {
+			return err
+		}
+		warn(out, warnings)
+	}
+	return judge(out, mistakes, refused)
+}
+
+func warn(out io.Writer, warnings []config.Problem) {
+	for _, w := range warnings {
+		fmt.Fprintf(out, "warning: %s\n", w)
+	}
+}
+
+// judge says what has been found. The error has the exit code that wicket run
+// would end with.
+func judge(out io.Writer, mistakes, refused []config.Problem) error {
+	all := config.Errors(slices.Concat(mistakes, refused))
+	headline := "the configuration has a mistake:"
+	switch len(all) {
+	case 0:
+		_, err := fmt.Fprintln(out, "the configuration is good")
+		return err
+	case 1:
+	default:
+		headline = fmt.Sprintf("the configuration has %d mistakes:", len(all))
+	}
+	if len(mistakes) == 0 {
+		return fmt.Errorf("%s\n%s", headline, all.Error()) // not a config.Errors
+	}
+	return fmt.Errorf("%s\n%w", headline, all)
+}
+
+// checkPlugins loads the plugins, but for those whose files are missing as the
+// mistakes say, and the one of the built-in configuration, whose file a broker
+// makes.
+func checkPlugins(ctx context.Context, cfg *config.Config, report *config.Report, mistakes []config.Problem) (refused, warnings []config.Problem, err error) {
+	ctx, cancel := context.WithTimeout(ctx, loadTime)
+	defer cancel()
+	checked, err := engine.CheckPlugins(ctx, cfg, moduleCache(), func(name string) bool {
+		missing := slices.ContainsFunc(mistakes, func(p config.Problem) bool { return pluginOf(p) == name })
+		return missing || report.Origin(config.JoinKey("plugins", name, "file")).Base
+	})
+	for _, c := range checked {
+		for _, text := range c.Warnings {
+			warnings = append(warnings, report.Problem(text, "plugins", c.Name))
+		}
+		if c.Err != nil {
+			refused = append(refused, pluginMistakes(report, c.Name, c.Err)...)
+		}
+	}
+	return refused, warnings, err
+}
+
+// pluginOf is the plugin that a mistake is in, or empty.
+func pluginOf(p config.Problem) string {
+	path, err := config.SplitKey(p.Key)
+	if err != nil || len(path) < 2 || path[0] != "plugins" {
+		return ""
+	}
+	return path[1]
+}
+
+// settingFault begins what a plugin says of one of its settings: its key and a
+// colon.
+var settingFault = regexp.MustCompile(`^([a-z][a-z0-9_]*(?:\[\d+\])?(?:\.[a-z][a-z0-9_]*(?:\[\d+\])?)*): `)
+
+// pluginMistakes are the mistakes that an error is about. What a plugin says
+// against its settings is "key: text; key: text", as the SDKs write it.
+func pluginMistakes(report *config.Report, name string, err error) []config.Problem {
+	var refused *wasm.RefusedError
+	if !errors.As(err, &refused) {
+		return []config.Problem{report.Problem(err.Error(), "plugins", name)}
+	}
+	settings := []string{"plugins", name, "config"}
+	var out []config.Problem
+	for i, part := range strings.Split(refused.Why, "; ") {
+		switch key := settingFault.FindStringSubmatch(part); {
+		case key != nil:
+			path := slices.Concat(settings, strings.Split(key[1], "."))
+			out = append(out, report.Problem(part[len(key[0]):], path...))
+		case i == 0:
+			out = append(out, report.Problem(part, settings...))
+		default: // the text goes on
+			out[len(out)-1].Text += "; " + part
+		}
+	}
+	return out
+}
