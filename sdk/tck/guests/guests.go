@@ -23,9 +23,7 @@ var Languages = []string{"go", "c", "rust", "assemblyscript"}
 
 // Lacks are the features of the ABI that an SDK does not have yet, or whose guest
 // does not show them: tck.Run skips the checks of these, and of nothing else.
-var Lacks = map[string][]string{
-	"rust": {"auth_continue", "client_hello"},
-}
+var Lacks = map[string][]string{}
 
 // builder is the toolchain of a language. A command sees the root of the
 // repository as $ROOT, a copy of the plugin's folder as its working directory,
