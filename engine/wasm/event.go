@@ -9,8 +9,8 @@ import (
 	"github.com/wicketmq/wicket/engine/auth"
 )
 
-// Bounds of the events that wait for a plugin. The second is about filters: one
-// SUBSCRIBE may have a megabyte of them.
+// Bounds of the events that wait for a plugin. The second is about names, and about
+// filters: one SUBSCRIBE may have a megabyte of them.
 const (
 	maxEvents     = 1024
 	maxEventBytes = 4 << 20
@@ -79,7 +79,10 @@ func (q *eventQueue) stats() (waiting int, dropped uint64) {
 
 // eventSize is about what an event keeps in memory.
 func eventSize(e *auth.Event) int {
-	n := 512 + len(e.ReasonText)
+	n := 512 + len(e.ClientID) + len(e.Username) + len(e.ReasonText)
+	for name, value := range e.Attributes {
+		n += 64 + len(name) + len(value)
+	}
 	for i := range e.Items {
 		n += 64 + len(e.Items[i].Topic) + len(e.Items[i].Share)
 	}

@@ -420,6 +420,26 @@ func TestEventsDropped(t *testing.T) {
 	}
 }
 
+// TestEventQueueNames: names count for what waits; those of a CONNECT are 64 KB
+// that anybody may send.
+func TestEventQueueNames(t *testing.T) {
+	long := strings.Repeat("x", 60_000)
+	for name, e := range map[string]*auth.Event{
+		"client id":  {Kind: auth.EventRefused, ClientID: long},
+		"user name":  {Kind: auth.EventRefused, Username: long},
+		"attributes": {Kind: auth.EventConnected, Attributes: map[string]string{"a": long}},
+	} {
+		var q eventQueue
+		n := 0
+		for q.add(e) {
+			n++
+		}
+		if kept := n * len(long); kept > maxEventBytes {
+			t.Errorf("%s: %d events keep %d bytes", name, n, kept)
+		}
+	}
+}
+
 // TestEventQueueLosses: none is lost without being counted, whatever happens.
 func TestEventQueueLosses(t *testing.T) {
 	var q eventQueue
