@@ -3,8 +3,11 @@ package tck_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tetratelabs/wazero"
 
 	"github.com/wicketmq/wicket/sdk/go/wire"
 	"github.com/wicketmq/wicket/sdk/tck"
@@ -37,8 +40,30 @@ func TestHello(t *testing.T) {
 			if language != "go" && !strings.Contains(read(t, filepath.Join("..", language, "README.md")), "\n"+source+"```\n") {
 				t.Errorf("sdk/%s/README.md does not show %s", language, filepath.Join(dir, hello.source))
 			}
-			sayHello(t, guests.Build(t, language, dir))
+			module := guests.Build(t, language, dir)
+			sayHello(t, module)
+			if language != "go" { // which imports all that it may ask for
+				sparing(t, module)
+			}
 		})
+	}
+}
+
+// sparing finds that a module imports what it uses: an import that is not granted
+// refuses the plugin.
+func sparing(t *testing.T, module []byte) {
+	t.Helper()
+	rt := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigInterpreter())
+	defer rt.Close(t.Context())
+	m, err := rt.CompileModule(t.Context(), module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range m.ImportedFunctions() {
+		_, name, _ := f.Import()
+		if !slices.Contains([]string{"log", "resolve", "hears", "http_send"}, name) {
+			t.Errorf("it imports %s", name)
+		}
 	}
 }
 

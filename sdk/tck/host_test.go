@@ -30,7 +30,7 @@ func hosted(tb testing.TB, h *wasm.Host, language string, limits wasm.Limits) *w
 	tb.Helper()
 	p, err := h.Open(context.Background(), wasm.Options{
 		Name: "tck-" + language, Module: guests.Kit(tb, language), Workers: 1, Limits: limits,
-		Grants: grants, Upstreams: map[string]wasm.Sender{"auth": backend(`{"result":"allow"}`)},
+		Grants: grants, Upstreams: map[string]wasm.Sender{"auth": backend(`{"result":"allow"}`)}, Events: []string{"connected"},
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -120,6 +120,7 @@ func TestHost(t *testing.T) {
 						t.Errorf("%s: %+v", user, v)
 					}
 				}
+				converse(t, p)
 			}
 			if s := p.Stats(); len(s.Faults) > 0 {
 				t.Fatalf("faults %v", s.Faults)
@@ -129,6 +130,35 @@ func TestHost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// converse has a guest go through an exchange, a handshake and an event.
+func converse(t *testing.T, p *wasm.Plugin) {
+	t.Helper()
+	verdicts := make(chan auth.Verdict, 1)
+	done := func(v auth.Verdict) { verdicts <- v }
+	p.Authenticate(&auth.Request{ClientID: "c1", Username: "exchange", HasUsername: true, AuthMethod: "TCK", AuthData: []byte("hi")}, done)
+	v := <-verdicts
+	for _, say := range []string{"more", "more", "bye"} {
+		if v.Decision != auth.Continue {
+			t.Fatalf("before %q: %+v", say, v)
+		}
+		v.Dialog.Continue([]byte(say), done)
+		v = <-verdicts
+	}
+	if v.Decision != auth.Allow || string(v.AuthData) != "bye" || v.Attributes["rounds"] != "3" {
+		t.Errorf("exchange: %+v", v)
+	}
+	for name, want := range map[string]auth.Decision{"ask": auth.Next, "deny": auth.Deny, "c1.example": auth.Next} {
+		p.Hello(&auth.ClientHello{ServerName: name, Suites: []uint16{0x1301}}, done)
+		if v := <-verdicts; v.Decision != want {
+			t.Errorf("hello %s: %+v", name, v)
+		}
+	}
+	if !p.Observes(auth.EventConnected) || !p.Hears(auth.Hello) {
+		t.Error("it hears no events, or no hellos")
+	}
+	p.Observe(&auth.Event{Kind: auth.EventConnected, ClientID: "c1"})
 }
 
 func misbehave(t *testing.T, p, control *wasm.Plugin, how string) {
