@@ -77,6 +77,31 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	}
 }
 
+// AHTTP-14: somebody whose server is made for EMQX 4 learns what to write.
+func TestOldServerIsRecognized(t *testing.T) {
+	g := open(t, config)
+	const hint = "; a server made for EMQX 4 needs compat: v4"
+	for i, c := range []struct {
+		response *wire.HTTPResponse
+		hint     bool
+	}{
+		{&wire.HTTPResponse{Status: 200}, true},
+		{&wire.HTTPResponse{Status: 200, Headers: []wire.Property{{Key: "content-type", Value: "text/plain"}}, Body: []byte("ok")}, true},
+		{&wire.HTTPResponse{Status: 401}, true},
+		{&wire.HTTPResponse{Status: 403}, true},
+		{&wire.HTTPResponse{Status: 404}, false},
+		{&wire.HTTPResponse{Status: 500}, false},
+		{says(`{}`), false},
+		{says(`{`), false},
+	} {
+		g.Authenticate(int64(i+1), connect("c1"))
+		g.Respond(g.Requests[i].ID, c.response)
+		if len(g.Logs) != i+1 || strings.Contains(g.Logs[i], hint) != c.hint {
+			t.Errorf("%+v: %q", c.response, g.Logs)
+		}
+	}
+}
+
 // Thousands of clients wait on one instance. What that takes of its memory is a
 // function for the answer and the client id, and as much again for the garbage
 // collector (D2).

@@ -31,7 +31,7 @@ var authenticators = map[string]authenticator{
 	"password_based:redis":             {why: "there is no plugin for Redis"},
 	"password_based:ldap":              {why: "there is no plugin for LDAP"},
 	"jwt":                              {(*conversion).jwt, "jwt", "the plugin builtin:jwt, and an upstream for a key set; a secret of less than 32 bytes is lost"},
-	"scram:built_in_database":          {why: "its users are in EMQX's database; write a users file for the plugin builtin:scram"},
+	"scram:built_in_database":          {why: "its users are in EMQX's database; make a users file for the plugin builtin:scram with \"wicket passwd -a scram-sha-256\""},
 	"scram:http":                       {(*conversion).scram, "scram", "an upstream and the plugin builtin:scram with a secret that \"wicket import\" makes; a file that is read as it is lacks one, and it is lost"},
 	"gssapi":                           {why: "there is no Kerberos"},
 	"cinfo":                            {why: "write them as checks of the plugin builtin:certmap by hand"},

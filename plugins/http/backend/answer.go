@@ -90,6 +90,22 @@ func status(res *wicket.HTTPResponse) error {
 	return errors.New("it answered with status " + strconv.Itoa(int(res.Status)))
 }
 
+// oldHint ends the warning of an answer that makes no sense here, and did in
+// EMQX 4: a status that denies, or one that allows with nothing to read
+// (AHTTP-14).
+func oldHint(res *wicket.HTTPResponse) string {
+	switch res.Status {
+	case 400, 401, 403:
+	case 200:
+		if kind := media(res.Header("content-type")); len(res.Body) > 0 && (kind == mediaJSON || kind == mediaForm) {
+			return ""
+		}
+	default:
+		return ""
+	}
+	return "; a server made for EMQX 4 needs compat: v4"
+}
+
 // admitted lets a client in; what its rules leave open is asked about.
 var admitted = wicket.Allow().Default(wicket.CodeNext)
 

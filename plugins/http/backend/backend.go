@@ -148,12 +148,14 @@ func (q *query) ask(s *subject, read reading, then func(wicket.Verdict) wicket.V
 // outcome is the verdict, and whether the server has answered. No answer, or one that makes no sense, is Next, or a
 // denial where the operator wants one (spec 0.4).
 func (q *query) outcome(ctx *wicket.Context, client string, read reading, res *wicket.HTTPResponse, err error) (v wicket.Verdict, answered bool) {
+	hint := ""
 	if err == nil {
 		if v, err = read(q, ctx, client, res); err == nil {
 			return v, true
 		}
+		hint = oldHint(res)
 	}
-	wicket.Warn("upstream " + strconv.Quote(q.upstream) + " has no answer about client " + preset.Quote(client) + ": " + err.Error())
+	wicket.Warn("upstream " + strconv.Quote(q.upstream) + " has no answer about client " + preset.Quote(client) + ": " + err.Error() + hint)
 	if q.deny {
 		return wicket.Deny().Reason(wicket.ServerUnavailable).TTL(-1), false
 	}
