@@ -115,7 +115,7 @@ func TestCookbook(t *testing.T) {
 // configured checks the configuration of a recipe.
 func (r *recipe) configured(t *testing.T, dir string) {
 	t.Helper()
-	write(t, filepath.Join(dir, "users"), "alice:$7$101$H+C5K34+8ylzLbgN$Ywq/4sxW0JCbSsHNLIWDpwHGIT45HwBc+SOg7jNNNzHp/zr/SjtYJrjlegKMaQo/WS4YWP0tgEV/gWvdvfcvQw==\n")
+	write(t, filepath.Join(dir, "users"), aliceLine) // of the password plugin
 	write(t, filepath.Join(dir, "base.yaml"), `listeners: { tcp: { default: { bind: "127.0.0.1:0" } } }`)
 	said := must(t, dir, binary, "config", "check", "-c", "base.yaml", "-c", "wicket.yaml")
 	if strings.Contains(said.out+said.errOut, "warning") {
