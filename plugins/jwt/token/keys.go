@@ -2,6 +2,7 @@ package token
 
 import (
 	"errors"
+	"hash/fnv"
 	"strconv"
 
 	wicket "github.com/wicketmq/wicket/sdk/go"
@@ -93,8 +94,15 @@ func (k *keySet) fetch(ctx *wicket.Context) error {
 	return nil
 }
 
-// name is what the keys are kept by.
-func (k *keySet) name() string { return "keys " + k.request.Upstream + " " + k.request.Path }
+// name is what the keys are kept by: all that is said of where they are from. The
+// headers may be secret, and hold a tenant.
+func (k *keySet) name() string {
+	h := fnv.New64a()
+	for _, p := range k.request.Headers {
+		_, _ = h.Write([]byte(p.Key + ":" + p.Value + "\n"))
+	}
+	return "keys " + k.request.Upstream + " " + k.request.Path + " " + strconv.FormatUint(h.Sum64(), 16)
+}
 
 // keep leaves the keys to other instances. Without room they have to ask.
 func (k *keySet) keep() {

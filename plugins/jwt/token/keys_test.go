@@ -215,10 +215,14 @@ func TestInstances(t *testing.T) {
 // Keys of another place are not taken.
 func TestOtherIssuer(t *testing.T) {
 	i := newIssuer(t, `{}`)
-	for _, r := range []wicket.HTTPRequest{{Upstream: "idp", Path: "/other"}, {Upstream: "other", Path: "/keys"}} {
+	tenant := []wicket.Property{{Key: "accept", Value: "application/json"}, {Key: "x-tenant", Value: "b"}}
+	for _, r := range []wicket.HTTPRequest{
+		{Upstream: "idp", Path: "/other", Headers: i.keys.request.Headers}, {Upstream: "other", Path: "/keys", Headers: i.keys.request.Headers},
+		{Upstream: "idp", Path: "/keys", Headers: tenant},
+	} {
 		k := keySet{request: r, put: i.keys.put}
 		if k.recall(); k.have {
-			t.Errorf("%s%s has keys", r.Upstream, r.Path)
+			t.Errorf("%+v has keys", r)
 		}
 	}
 }

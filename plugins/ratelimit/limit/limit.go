@@ -140,7 +140,7 @@ func short(who string) string {
 func subjectOf(by string) (f func(*wicket.Connect) string, ok bool) {
 	switch by {
 	case "peer":
-		return func(c *wicket.Connect) string { return network(c, 32, 128) }, true
+		return func(c *wicket.Connect) string { return network(c, 32, 64) }, true
 	case "common_name":
 		return commonName, true
 	case "clientid":

@@ -80,7 +80,8 @@ func TestSubjects(t *testing.T) {
 	}{
 		{"peer", wicket.Connect{Peer: "192.0.2.7:5"}, "192.0.2.7"},
 		{"peer", wicket.Connect{Peer: "[::ffff:192.0.2.7]:5"}, "192.0.2.7"},
-		{"peer", wicket.Connect{Peer: "[2001:db8::7%eth0]:5"}, "2001:db8::7"},
+		{"peer", wicket.Connect{Peer: "[2001:db8::7%eth0]:5"}, "2001:db8::/64"}, // whoever has one has all of them
+		{"prefix/32/128", wicket.Connect{Peer: "[2001:db8::7%eth0]:5"}, "2001:db8::7"},
 		{"peer", wicket.Connect{}, ""},
 		{"prefix/24", wicket.Connect{Peer: "192.0.2.7:5"}, "192.0.2.0/24"},
 		{"prefix/24", wicket.Connect{Peer: "[2001:db8:1:2:3::7]:5"}, "2001:db8:1:2::/64"},

@@ -1,8 +1,11 @@
 package exchange
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -163,7 +166,6 @@ func TestNobodyIsTold(t *testing.T) {
 	if counts["4096"] < 16 || counts["20000"] < 16 || len(salts) != 64 {
 		t.Errorf("iterations %v, %d salts", counts, len(salts))
 	}
-	// Whoever comes or goes, the question for the others stays.
 	more := open(t, `{"secret":"0123456789abcdef"}`, file)
 	if ask(s, "x") != ask(more, "x") {
 		t.Error("another instance asks another question")
@@ -181,6 +183,43 @@ func TestNobodyIsTold(t *testing.T) {
 	f := m.fake(s.secret, "x", &credential{salt: make([]byte, 70), iterations: 1})
 	if len(f.salt) != 70 {
 		t.Errorf("%d bytes of salt", len(f.salt))
+	}
+}
+
+// Whoever comes, goes or gets another password, the question for the others stays,
+// those who are not there among them: who asks before and after learns nothing.
+func TestNobodyIsToldByAChange(t *testing.T) {
+	fixNonce(t, "server")
+	const users, names = 50, 200
+	file := func(from, to int) string {
+		var b strings.Builder
+		for i := from; i < to; i++ {
+			key := func(kind string) string {
+				sum := sha256.Sum256(fmt.Append(nil, kind, i))
+				return base64.StdEncoding.EncodeToString(sum[:])
+			}
+			fmt.Fprintf(&b, "user%d:SCRAM-SHA-256$%d:%s$%s:%s\n", i, 4096+i, key("salt")[:24], key("stored"), key("server"))
+		}
+		return b.String()
+	}
+	for _, config := range []string{"", `{"secret":"0123456789abcdef"}`} {
+		ask := func(s *Server, name string) (asked string) {
+			s.Authenticate(wicket.TestContext(wicket.Client(func(data []byte) ([]byte, error) {
+				asked = string(data)
+				return nil, nil
+			})), hello(&client.Client{Mechanism: "SCRAM-SHA-256", User: name, Nonce: "client"}))
+			return asked
+		}
+		before, after := open(t, config, file(0, users)), open(t, config, file(1, users+1))
+		changed := 0
+		for i := range names {
+			if name := fmt.Sprint("nobody", i); ask(before, name) != ask(after, name) {
+				changed++
+			}
+		}
+		if changed == 0 || changed > names/8 { // two in fifty, as of the users
+			t.Errorf("%q: %d of %d questions are others", config, changed, names)
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ type credential struct {
 	iterations int
 	storedKey  []byte
 	serverKey  []byte
+	mark       uint64 // of a user in a file: see [file.like]
 }
 
 // nonceSize is the number of random bytes in the server's nonce.
@@ -84,8 +85,12 @@ func (m *Mechanism) keyed(key []byte, text string) []byte {
 }
 
 // fake is the credential of a user who is not there. It is the same each time, as
-// that of anybody else is, and no password fits it.
+// that of anybody else is, and no password fits it. Without a secret it is made of
+// the credential that it resembles, of which nobody knows the key either.
 func (m *Mechanism) fake(secret []byte, name string, like *credential) *credential {
+	if secret == nil {
+		secret = m.keyed(like.storedKey, "somebody who is not there")
+	}
 	salt := m.keyed(secret, "salt "+m.Name+" "+name)
 	for len(salt) < len(like.salt) {
 		salt = append(salt, m.keyed(secret, string(salt))...)
@@ -114,7 +119,7 @@ func (s *Server) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Ver
 	if err != nil {
 		return s.users.failed(err)
 	}
-	like := s.users.like(m, s.secret, hello.name)
+	like := s.users.like(m, hello.name)
 	known := user != nil
 	shown := m.fake(s.secret, hello.name, like)
 	if known {

@@ -15,7 +15,7 @@ import (
 type Server struct {
 	mechanisms []*Mechanism
 	users      directory
-	secret     []byte // behind the salts of those who are not there
+	secret     []byte // behind the salts of those who are not there; nil: see [Mechanism.fake]
 }
 
 // Bounds of iteration_count: what RFC 7677 asks for at least, and what a client
@@ -78,10 +78,7 @@ func (s *Server) fromFile(f *wicket.File, rest login.Rest, iterations int, named
 	if err != nil {
 		return nil, errors.New("cannot read users file " + name + ": " + err.Error())
 	}
-	if s.users = users; s.secret == nil {
-		sum := sha256.Sum256(f.Content) // who knows the file need not be kept from knowing who is in it
-		s.secret = sum[:]
-	}
+	s.users = users
 	for _, m := range []*Mechanism{sha256Mechanism, sha512Mechanism} {
 		if m == named || named == nil && len(users.models[m]) > 0 {
 			s.mechanisms = append(s.mechanisms, m)

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"encoding/binary"
 	"errors"
 
 	"github.com/wicketmq/wicket/engine/password/encoded"
@@ -25,7 +26,7 @@ type directory interface {
 	find(ctx *wicket.Context, c *wicket.Connect, m *Mechanism, name string) (*user, error)
 
 	// like is a credential that one of somebody who is not there resembles.
-	like(m *Mechanism, secret []byte, name string) *credential
+	like(m *Mechanism, name string) *credential
 
 	// failed is the answer when find has none.
 	failed(error) wicket.Verdict
@@ -65,7 +66,7 @@ func readFile(content []byte, rest login.Rest, iterations int) (*file, error) {
 		}
 		v := rights(&list[i])
 		u := &user{
-			credential: credential{salt: h.Salt, iterations: h.Iterations, storedKey: h.Key, serverKey: h.ServerKey},
+			credential: credential{salt: h.Salt, iterations: h.Iterations, storedKey: h.Key, serverKey: h.ServerKey, mark: m.number(h.Key, list[i].Name)},
 			admit:      func(*wicket.Context) (wicket.Verdict, error) { return *v, nil },
 		}
 		f.users[m][list[i].Name] = u
@@ -78,18 +79,30 @@ func (f *file) find(_ *wicket.Context, _ *wicket.Connect, m *Mechanism, name str
 	return f.users[m][name], nil
 }
 
-// like chooses one of the users that there are, always the same one for a name,
-// so that iterations and salts are as frequent among those who are not there.
-func (f *file) like(m *Mechanism, secret []byte, name string) *credential {
-	all := f.models[m]
-	if len(all) == 0 {
-		return &f.fallback
+// like chooses one of the users that there are, so that iterations and salts are as
+// frequent among those who are not there. Each user has a weight for each name, and
+// the heaviest is chosen: when the file changes, a name falls to another user as
+// seldom as a user is changed himself.
+func (f *file) like(m *Mechanism, name string) *credential {
+	n, best, most := m.number(nil, name), &f.fallback, uint64(0)
+	for _, c := range f.models[m] {
+		if w := mix(c.mark ^ n); w >= most {
+			best, most = c, w
+		}
 	}
-	n := uint64(0)
-	for _, b := range m.keyed(secret, "like "+name)[:8] {
-		n = n<<8 | uint64(b)
-	}
-	return all[n%uint64(len(all))]
+	return best
+}
+
+// number is a number made of a text, secret if the key is.
+func (m *Mechanism) number(key []byte, text string) uint64 {
+	return binary.BigEndian.Uint64(m.keyed(key, text))
+}
+
+// mix makes numbers that differ in a bit differ in half of them.
+func mix(n uint64) uint64 {
+	n = (n ^ n>>30) * 0xBF58476D1CE4E5B9
+	n = (n ^ n>>27) * 0x94D049BB133111EB
+	return n ^ n>>31
 }
 
 func (*file) failed(err error) wicket.Verdict { return wicket.Fail(err) }
@@ -128,6 +141,6 @@ func (s *server) find(ctx *wicket.Context, c *wicket.Connect, m *Mechanism, name
 	return u, nil
 }
 
-func (s *server) like(*Mechanism, []byte, string) *credential { return &s.model }
+func (s *server) like(*Mechanism, string) *credential { return &s.model }
 
 func (s *server) failed(err error) wicket.Verdict { return s.source.Failed(err) }
