@@ -20,7 +20,7 @@
 #define WICKET_VERDICT (128 << 10) /* bytes of the largest verdict */
 #endif
 #ifndef WICKET_CALL
-#define WICKET_CALL (128 << 10) /* bytes of the largest HTTP request */
+#define WICKET_CALL (128 << 10) /* bytes of the largest HTTP request, or keys of tokens */
 #endif
 #ifndef WICKET_CALLS
 #define WICKET_CALLS 4096 /* host calls in flight and clients that are to go on, a power of two */
@@ -37,7 +37,7 @@
 /* A request is answered once: by what its handler returns, or by wicket_answer. 0 is none: nobody is answered. */
 typedef long long wicket_request;
 
-/* Codes that handlers and callbacks return. A negative one says that the plugin has failed. */
+/* Codes that handlers and callbacks return; WICKET_CONTINUE is that of wicket_continue. A negative one says that the plugin has failed. */
 enum { WICKET_DENY, WICKET_ALLOW, WICKET_NEXT, WICKET_PENDING, WICKET_CONTINUE };
 
 /* How a host call has ended; negative: it was not started. */
@@ -607,7 +607,13 @@ static inline void wicket__byte(wicket_message *m, unsigned char c) {
 	else m->bad = 1;
 }
 
-static inline void wicket__put(wicket_message *m, wicket_text t) {
+/*
+ * What copies is not inlined: where clang 14 sees how a local array was filled, byte
+ * by byte in a loop, and copied, its MemCpyOpt leaves most of the copy out.
+ */
+#define WICKET__COPIES static inline __attribute__((noinline))
+
+WICKET__COPIES void wicket__put(wicket_message *m, wicket_text t) {
 	if (t.len > m->cap - m->len) {
 		m->bad = 1;
 		return;
@@ -888,7 +894,7 @@ static inline void wicket__release(wicket__slot *s) {
 	wicket__in_flight--;
 }
 
-static inline void wicket__copy(unsigned char *to, const void *from, unsigned n) {
+WICKET__COPIES void wicket__copy(unsigned char *to, const void *from, unsigned n) {
 	for (unsigned i = 0; i < n; i++) to[i] = ((const unsigned char *)from)[i];
 }
 

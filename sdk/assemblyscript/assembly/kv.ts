@@ -10,7 +10,7 @@ export class KV {
     const k = String.UTF8.encode(key);
     let b = new Uint8Array(64);
     let n = hostKvGet(changetype<usize>(k), k.byteLength, b.dataStart, b.length);
-    if (n > b.length) {
+    while (n > b.length) { // another instance may change it meanwhile
       b = new Uint8Array(n);
       n = hostKvGet(changetype<usize>(k), k.byteLength, b.dataStart, n);
     }

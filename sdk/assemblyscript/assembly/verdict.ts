@@ -2,6 +2,7 @@ import { PUBLISH, SUBSCRIBE } from "./event";
 import { error } from "./host";
 import { Writer } from "./wire";
 
+// Continue is that of Context.continue.
 export enum Code { Deny, Allow, Next, Pending, Continue }
 
 // Why a client is refused (MQTT 5.0 section 3.2.2.2).
