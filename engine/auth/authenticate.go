@@ -175,9 +175,6 @@ func (a *admission) settle(l *link, ans answer) bool {
 	case ans.verdict.Decision == Allow:
 		a.named.complete(&ans.verdict)
 		out := a.gate.admit(a.req, &ans.verdict, l.name)
-		if out.Grant != nil && a.outlawed(out.Grant) {
-			out = banned()
-		}
 		if err := a.stranger(out.Grant); err != nil {
 			out = faulty(l.name, err)
 		}
@@ -190,8 +187,13 @@ func (a *admission) settle(l *link, ans answer) bool {
 
 func (a *admission) finish(o Outcome) {
 	clear(a.shown.Password)
-	if g := o.Grant; g != nil && a.gate.listeners[a.shown.Listener] == AskNamed && or(g.Username, a.req.Username) == "" {
-		o = nameless()
+	if g := o.Grant; g != nil {
+		switch {
+		case a.outlawed(g):
+			o = banned()
+		case a.gate.listeners[a.shown.Listener] == AskNamed && or(g.Username, a.req.Username) == "":
+			o = nameless()
+		}
 	}
 	a.gate.answered.Add(1)
 	a.done(o)

@@ -228,6 +228,20 @@ func TestReplaces(t *testing.T) {
 	}
 }
 
+// Nor who is banned while a decider thinks that has no opinion in the end.
+func TestBanWhileAsked(t *testing.T) {
+	b := &banList{names: map[string]bool{}}
+	slow := &decider{name: "slow", authenticate: func(_ *Request, done func(Verdict)) {
+		b.names["c1"] = true
+		done(Verdict{Decision: Next})
+	}}
+	req := &Request{ClientID: "c1", Listener: "tcp:default", Peer: alice().Peer}
+	out := enter(t, mustGate(t, Options{Bans: b, Anonymous: AnonymousAllow, Chain: []Decider{slow}}), req)
+	if out.Grant != nil || out.Reason != mqtt.Banned {
+		t.Errorf("%v by %q", out.Reason, out.Decider)
+	}
+}
+
 // Who is banned while an exchange goes on does not come in at its end.
 func TestBanWithinExchange(t *testing.T) {
 	for _, again := range []bool{false, true} {

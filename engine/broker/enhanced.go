@@ -94,7 +94,7 @@ func (s *Shard) enhance(k *connecting) {
 		return
 	}
 	r := k.req
-	r.Password, r.AuthData = nil, nil
+	r.Password, r.HasPassword, r.AuthData = nil, false, nil
 	r.HasUsername = r.HasUsername || r.Username != ""
 	s.enhanced[k.client] = &enhanced{request: r, window: k.window}
 }

@@ -23,6 +23,9 @@ func newSpeaker(t tester, w *world) *speaker {
 		word := string(r.AuthData)
 		if r.Reauthenticate {
 			word = "again " + r.ClientID + "/" + r.Username + " " + word
+			if r.HasPassword { // an empty one is what some servers let in
+				word += " with a password"
+			}
 		}
 		s.said = append(s.said, word)
 		s.later.authenticate(r, done)
@@ -302,7 +305,8 @@ func enhancedClient(t *testing.T, w *world, s *speaker, with ...func(*mqtt.Conne
 func TestReauthentication(t *testing.T) {
 	w := newWorld(t, Options{})
 	s := newSpeaker(t, w)
-	a := enhancedClient(t, w, s, withWill("will", "w"), keepAlive(60)).subscribed("t", 1)
+	password := func(p *mqtt.Connect) { p.HasPassword, p.Password = true, []byte("x") }
+	a := enhancedClient(t, w, s, withWill("will", "w"), keepAlive(60), password).subscribed("t", 1)
 	a.send(again4("r1"))
 	s.heard(t, "again a/boss r1")
 	s.asks(w, "s1")
