@@ -30,6 +30,7 @@ var exchangeChecks = []Check{
 	{"AUTH-07", "a client that is gone when it is asked for more is forgotten", goneClient, AuthContinue},
 	{"AUTH-08", "an AuthContinue that cannot be read is an error, and the plugin goes on", badContinues, AuthContinue},
 	{"AUTH-09", "a client that authenticates again is told from one that wants in", againExchange, AuthContinue},
+	{"AUTH-10", "memory does not grow with the number of exchanges", flatExchanges, AuthContinue},
 }
 
 // begin has a client begin an exchange, and finds it asked for more.
@@ -205,6 +206,18 @@ func againExchange(t *testing.T, g *harness.Guest) {
 	settled(t, g, 2, says(g, 2, 1, "x"), want)
 	begin(t, g, 3, "c1")
 	settled(t, g, 4, says(g, 4, 3, "x"), proof("c1", "1", "x"))
+}
+
+func flatExchanges(t *testing.T, g *harness.Guest) {
+	flat(t, g, 3000, func(i int) {
+		begin(t, g, 1, "c1")
+		if i%2 == 0 {
+			settled(t, g, 2, says(g, 2, 1, "x"), proof("c1", "1", "x"))
+			return
+		}
+		g.Continue(2, &wire.AuthContinue{Exchange: 1, Ended: true})
+		g.Logs = nil
+	})
 }
 
 // mangle calls f with event cut at every byte, and with every byte changed.

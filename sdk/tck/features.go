@@ -33,9 +33,11 @@ var featureChecks = []Check{
 	{"TIMER-03", "a timer may ask an upstream, on behalf of no request", askingTimer, Timers},
 	{"TIMER-04", "a timer that cannot be set is an error of the call", refusedTimer, Timers},
 	{"TIMER-05", "a timer that nobody has set is ignored", strayTimer, Timers},
+	{"TIMER-06", "memory does not grow with the number of timers", flatTimers, Timers},
 	{"EVENT-01", "every field of an Event is read, and what is unknown is skipped", goldenEvents, Events},
 	{"EVENT-02", "an event that cannot be read is logged, and the plugin goes on", badEvents, Events},
 	{"EVENT-03", "the guest says that it hears events", hearsEvents, Events},
+	{"EVENT-04", "memory does not grow with the number of events", flatEvents, Events},
 	{"KICK-01", "every field of a Disconnect can be set", disconnects, Disconnect},
 	{"KICK-02", "one that the host refuses is an error of the call", refusedDisconnect, Disconnect},
 }
@@ -146,6 +148,15 @@ func strayTimer(t *testing.T, g *harness.Guest) {
 	command(t, g, "allow", answer(wire.Allow, wire.Decision{}))
 }
 
+func flatTimers(t *testing.T, g *harness.Guest) {
+	flat(t, g, 10000, func(int) {
+		g.Authenticate(1, Connect("timer", "c1"))
+		g.Fire(g.Timers[0].ID)
+		delete(g.Answers, 1)
+		g.Logs = nil
+	})
+}
+
 func goldenEvents(t *testing.T, g *harness.Guest) {
 	files, err := Golden.ReadDir("golden")
 	if err != nil {
@@ -181,6 +192,14 @@ func badEvents(t *testing.T, g *harness.Guest) {
 	}
 	mangle(read("golden/event-connected.bin"), g.Notify)
 	command(t, g, "allow", answer(wire.Allow, wire.Decision{}))
+}
+
+func flatEvents(t *testing.T, g *harness.Guest) {
+	full := read("golden/event-connected.bin")
+	flat(t, g, 3000, func(int) {
+		g.Notify(full)
+		g.Logs = nil
+	})
 }
 
 func hearsEvents(t *testing.T, g *harness.Guest) {
