@@ -3,8 +3,7 @@
 use crate::error::Error;
 use crate::wire;
 
-/// The broker. Outside of WebAssembly, in a plugin's own unit tests, there is none:
-/// lines go to the standard error output, and calls are not granted.
+/// The broker. Outside of WebAssembly, in a plugin's own unit tests, it is a fake.
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod raw {
     #[link(wasm_import_module = "wicket")]
@@ -34,31 +33,7 @@ pub(crate) mod raw {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) mod raw {
-    pub unsafe fn log(level: i32, at: *const u8, size: usize) {
-        eprintln!("{} {}", level, String::from_utf8_lossy(std::slice::from_raw_parts(at, size)));
-    }
-    pub unsafe fn resolve(_: i64, _: i32, _: *const u8, _: usize) -> i32 { -1 }
-    pub unsafe fn features() -> i64 { 0 }
-    pub unsafe fn now_unix_ms() -> i64 { 0 }
-    pub unsafe fn random(_: *mut u8, _: usize) { unimplemented!("random numbers are the broker's") }
-    pub unsafe fn cert_field(_: i64, _: i32, _: i32, _: *mut u8, _: usize) -> i32 { -1 }
-    pub unsafe fn password_verify(_: i64, _: *const u8, _: usize) -> i64 { -1 }
-    pub unsafe fn http_send(_: i64, _: *const u8, _: usize) -> i64 { -1 }
-    pub unsafe fn kv_get(_: *const u8, _: usize, _: *mut u8, _: usize) -> i32 { -1 }
-    pub unsafe fn kv_set(_: *const u8, _: usize, _: *const u8, _: usize, _: i64) -> i32 { -1 }
-    pub unsafe fn kv_add(_: *const u8, _: usize, _: i64, _: i64) -> i64 { i64::MIN }
-    pub unsafe fn kv_delete(_: *const u8, _: usize) -> i32 { 0 }
-    pub unsafe fn metric_define(_: *const u8, _: usize) -> i32 { -1 }
-    pub unsafe fn metric_add(_: i32, _: i64) -> i32 { -1 }
-    pub unsafe fn metric_set(_: i32, _: i64) -> i32 { -1 }
-    pub unsafe fn metric_observe(_: i32, _: i64) -> i32 { -1 }
-    pub unsafe fn timer_set(_: i64, _: i64) -> i64 { -1 }
-    pub unsafe fn timer_cancel(_: i64) -> i32 { -1 }
-    pub unsafe fn jwt_keys(_: i32, _: *const u8, _: usize, _: *mut u8, _: usize) -> i32 { -1 }
-    pub unsafe fn jwt_verify(_: i64, _: i32, _: *const u8, _: usize) -> i64 { -1 }
-    pub unsafe fn client_disconnect(_: *const u8, _: usize) -> i32 { -1 }
-}
+pub(crate) use crate::fake::raw;
 
 fn log(level: i32, text: &str) { unsafe { raw::log(level, text.as_ptr(), text.len()) } }
 

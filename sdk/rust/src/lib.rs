@@ -20,6 +20,8 @@
 
 mod error;
 mod event;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod fake;
 mod host;
 mod http;
 pub mod json;

@@ -176,7 +176,7 @@ fn run(key: usize, mut task: Task) -> Option<(Request, Verdict)> {
 }
 
 /// Runs the tasks that were woken, until all of them wait.
-fn settle() {
+pub(crate) fn settle() {
     while let Some(key) = state(|s| s.ready.pop_front()) {
         if let Some((request, v)) = state(|s| s.tasks.remove(&key)).and_then(|task| run(key, task)) {
             resolve(&request, v);
@@ -272,20 +272,30 @@ pub fn go_on(req: i64, at: *const u8, size: u32) -> i32 {
         Some(m) => m,
         None => return -1,
     };
-    let slot = match state(|s| s.exchanges.remove(&(m.exchange as i64))) {
-        Some(slot) => slot,
-        None => return Code::Deny as i32,
-    };
-    give(slot, if m.ended { None } else { Some((req, m.auth_data)) });
+    if !end_round(m.exchange as i64, if m.ended { None } else { Some((req, m.auth_data)) }) {
+        return Code::Deny as i32;
+    }
     settle();
     PENDING
 }
 
+/// Has an exchange go on, or end; false says that there is none.
+pub(crate) fn end_round(first: i64, next: Option<(i64, Secret)>) -> bool {
+    let slot = state(|s| s.exchanges.remove(&first));
+    slot.map(|slot| give(slot, next)).is_some()
+}
+
 pub fn completed(call: i64, status: i32, at: *const u8, size: u32) {
+    match event(at, size, |b| Some(b.to_vec())) {
+        Some(payload) => end_call(call, status, payload),
+        None => end_call(call, 5, Vec::new()),
+    }
+    settle();
+}
+
+pub(crate) fn end_call(call: i64, status: i32, payload: Vec<u8>) {
     if let Some(slot) = state(|s| s.calls.remove(&call)) {
-        let payload = event(at, size, |b| Some(b.to_vec()));
-        give(slot, payload.map_or((5, Vec::new()), |p| (status, p)));
-        settle();
+        give(slot, (status, payload));
     }
 }
 

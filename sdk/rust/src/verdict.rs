@@ -80,8 +80,8 @@ pub struct Limits {
     pub max_subscriptions: u32,
 }
 
-/// The answer of a handler.
-#[derive(Debug)]
+/// The answer of a handler. Two are equal that were put together in the same way.
+#[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Verdict {
     pub(crate) code: Code,

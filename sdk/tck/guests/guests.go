@@ -3,6 +3,7 @@
 package guests
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -29,6 +30,7 @@ var Lacks = map[string][]string{}
 // repository as $ROOT, a copy of the plugin's folder as its working directory,
 // and writes $OUT.
 type builder struct {
+	sdk     string   // its folder, where that is not the language
 	tools   []string // what has to be there
 	version string   // prints what a module also depends on
 	command string
@@ -46,6 +48,13 @@ var builders = map[string]builder{
 		version: "/usr/bin/rustc --version",
 		command: `/usr/bin/rustc --edition 2021 --target wasm32-unknown-unknown -O -C panic=abort -D warnings --crate-type rlib --crate-name wicket $ROOT/sdk/rust/src/lib.rs -o libwicket.rlib && ` +
 			`/usr/bin/rustc --edition 2021 --target wasm32-unknown-unknown -O -C panic=abort -C lto -C strip=symbols -D warnings --crate-type cdylib --extern wicket=libwicket.rlib -o $OUT src/lib.rs`,
+	},
+	"rust-tests": { // what the SDK's own tests are, for this machine
+		sdk:     "rust",
+		tools:   []string{"/usr/bin/rustc"},
+		version: "/usr/bin/rustc --version",
+		command: `/usr/bin/rustc --edition 2021 -D warnings --crate-type rlib --crate-name wicket src/lib.rs -o libwicket.rlib && ` +
+			`/usr/bin/rustc --edition 2021 -D warnings --test --extern wicket=libwicket.rlib -o $OUT tests/handlers.rs`,
 	},
 	"assemblyscript": {
 		tools:   []string{"node", "$ROOT/sdk/assemblyscript/node_modules/assemblyscript"},
@@ -83,7 +92,7 @@ func Build(tb testing.TB, language, dir string) []byte {
 	}
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\n%s\n", version, b.command)
-	hashTree(tb, sum, filepath.Join(root(tb), "sdk", language))
+	hashTree(tb, sum, filepath.Join(root(tb), "sdk", cmp.Or(b.sdk, language)))
 	hashTree(tb, sum, dir)
 	cached := filepath.Join(root(tb), "bin", "guests", hex.EncodeToString(sum.Sum(nil)[:16])+".wasm")
 	if module, err := os.ReadFile(cached); err == nil {
