@@ -133,11 +133,17 @@ func TestConfigCheckLoadsPlugins(t *testing.T) {
 		t.Fatal(err)
 	}
 	write("noise.yaml", "  door: { file: noise.wasm }\n", "[door]")
+	const own = "upstreams: { own: { url: https://localhost:1, tls: { cacertfile: noise.wasm } } }\n"
+	if err := os.WriteFile("upstream.yaml", []byte("listeners: { tcp: { default: { bind: 127.0.0.1:1883 } } }\n"+own), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		args string
 		code int
 		want []string
 	}{
+		{"upstream.yaml", exitRuntime, []string{"a mistake:\nupstream.yaml:2: upstreams.own: ", "noise.wasm"}},
+		{"upstream.yaml --no-plugins", exitOK, []string{"is good"}},
 		{"good.yaml", exitOK, []string{"warning: good.yaml:5: plugins.jwt: any token of the issuer lets in any client id", "is good"}},
 		{"key.yaml", exitRuntime, []string{"a mistake:\nkey.yaml:10: plugins.jwt.config.verfy_claims: no such key; there are algorithm, "}},
 		{"many.yaml", exitRuntime, []string{"3 mistakes", "\nmany.yaml:7: plugins.jwt.config: want exactly one of", "\nmany.yaml:8: plugins.jwt.config.endpoint: the server is an upstream", "\nmany.yaml:9: plugins.door: cannot open plugin", "built-in plugins are acl"}},

@@ -25,11 +25,11 @@ func configCheckCommand() *cobra.Command {
 		Long: `Load a configuration as "wicket run" would, with the environment, and print
 everything that is wrong with it; also look whether the files that it names can
 be read, and load the plugins, which judge their own settings. Nothing listens,
-and no upstream is asked. --no-plugins leaves the plugins out, for a machine that
-has not got their modules or files.
+and no upstream is asked. --no-plugins leaves plugins and upstreams out, for a
+machine that has not got their modules or files.
 
 The exit code is 0 when the configuration is good, 3 when it is not, and 1 when
-only a plugin cannot be loaded, which are those of "wicket run". Warnings do not
+only a plugin or an upstream cannot be loaded, which are those of "wicket run". Warnings do not
 change the exit code.`,
 		Example: `  wicket config check -c /etc/wicket/wicket.yaml
   wicket config check -c wicket.yaml --no-plugins`,
@@ -37,7 +37,7 @@ change the exit code.`,
 		RunE: func(c *cobra.Command, _ []string) error { return k.run(c.Context(), c.OutOrStdout()) },
 	}
 	configFilesFlag(c, &k.files)
-	c.Flags().BoolVar(&k.noPlugins, "no-plugins", false, "neither load the plugins nor look for their files")
+	c.Flags().BoolVar(&k.noPlugins, "no-plugins", false, "neither load plugins and upstreams nor look for their files")
 	return c
 }
 
@@ -62,11 +62,11 @@ func (k *configCheck) run(ctx context.Context, out io.Writer) error {
 	default:
 		mistakes = config.CheckFiles(cfg, report)
 		if k.noPlugins {
-			mistakes = slices.DeleteFunc(mistakes, func(p config.Problem) bool { return pluginOf(p) != "" })
+			mistakes = slices.DeleteFunc(mistakes, func(p config.Problem) bool { return isIn(p, "plugins", "") || isIn(p, "upstreams", "") })
 			break
 		}
 		var warnings []config.Problem
-		if refused, warnings, err = checkPlugins(ctx, cfg, report, mistakes); err != nil {
+		if refused, warnings, err = checkLoading(ctx, cfg, report, mistakes); err != nil {
 			return err
 		}
 		warn(out, warnings)
@@ -99,48 +99,47 @@ func judge(out io.Writer, mistakes, refused []config.Problem) error {
 	return fmt.Errorf("%s\n%w", headline, all)
 }
 
-// checkPlugins loads the plugins, but for those whose files are missing as the
-// mistakes say, and the one of the built-in configuration, whose file a broker
-// makes.
-func checkPlugins(ctx context.Context, cfg *config.Config, report *config.Report, mistakes []config.Problem) (refused, warnings []config.Problem, err error) {
+// checkLoading loads upstreams and plugins, but for those whose files are missing
+// as the mistakes say, and the plugin of the built-in configuration, whose file
+// a broker makes.
+func checkLoading(ctx context.Context, cfg *config.Config, report *config.Report, mistakes []config.Problem) (refused, warnings []config.Problem, err error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
-	checked, err := engine.CheckPlugins(ctx, cfg, moduleCache(), func(name string) bool {
-		missing := slices.ContainsFunc(mistakes, func(p config.Problem) bool { return pluginOf(p) == name })
-		return missing || report.Origin(config.JoinKey("plugins", name, "file")).Base
-	})
-	for _, c := range checked {
+	skip := func(section, name string) bool {
+		return slices.ContainsFunc(mistakes, func(p config.Problem) bool { return isIn(p, section, name) }) ||
+			report.Origin(config.JoinKey(section, name, "file")).Base
+	}
+	checked, err := engine.CheckPlugins(ctx, cfg, moduleCache(), skip)
+	for _, c := range append(engine.CheckUpstreams(cfg, skip), checked...) {
 		for _, text := range c.Warnings {
-			warnings = append(warnings, report.Problem(text, "plugins", c.Name))
+			warnings = append(warnings, report.Problem(text, c.Section, c.Name))
 		}
 		if c.Err != nil {
-			refused = append(refused, pluginMistakes(report, c.Name, c.Err)...)
+			refused = append(refused, loadingMistakes(report, &c)...)
 		}
 	}
 	return refused, warnings, err
 }
 
-// pluginOf is the plugin that a mistake is in, or empty.
-func pluginOf(p config.Problem) string {
+// isIn reports whether a mistake is in one of a section, or, without a name, in
+// the section at all.
+func isIn(p config.Problem, section, name string) bool {
 	path, err := config.SplitKey(p.Key)
-	if err != nil || len(path) < 2 || path[0] != "plugins" {
-		return ""
-	}
-	return path[1]
+	return err == nil && len(path) > 1 && path[0] == section && (name == "" || path[1] == name)
 }
 
 // settingFault begins what a plugin says of one of its settings: its key and a
 // colon.
 var settingFault = regexp.MustCompile(`^([a-z][a-z0-9_]*(?:\[\d+\])?(?:\.[a-z][a-z0-9_]*(?:\[\d+\])?)*): `)
 
-// pluginMistakes are the mistakes that an error is about. What a plugin says
+// loadingMistakes are the mistakes that an error is about. What a plugin says
 // against its settings is "key: text; key: text", as the SDKs write it.
-func pluginMistakes(report *config.Report, name string, err error) []config.Problem {
+func loadingMistakes(report *config.Report, c *engine.Loaded) []config.Problem {
 	var refused *wasm.RefusedError
-	if !errors.As(err, &refused) {
-		return []config.Problem{report.Problem(err.Error(), "plugins", name)}
+	if !errors.As(c.Err, &refused) {
+		return []config.Problem{report.Problem(c.Err.Error(), c.Section, c.Name)}
 	}
-	settings := []string{"plugins", name, "config"}
+	settings := []string{c.Section, c.Name, "config"}
 	var out []config.Problem
 	for i, part := range strings.Split(refused.Why, "; ") {
 		switch key := settingFault.FindStringSubmatch(part); {

@@ -12,11 +12,29 @@ import (
 	"github.com/wicketmq/wicket/engine/wasm"
 )
 
-// PluginCheck is what loading a plugin has shown.
-type PluginCheck struct {
+// Loaded is what loading an upstream or a plugin has shown.
+type Loaded struct {
+	Section  string // "upstreams" or "plugins"
 	Name     string
 	Err      error    // why a broker would not start with it, or nil
 	Warnings []string // what it had to say while it was loaded
+}
+
+// CheckUpstreams reads the certificates and settings of the upstreams, except of
+// those for which skip is true, and asks none.
+func CheckUpstreams(cfg *config.Config, skip func(section, name string) bool) []Loaded {
+	var out []Loaded
+	for _, name := range sortedKeys(cfg.Upstreams) {
+		if skip("upstreams", name) {
+			continue
+		}
+		o, err := upstreamOptions(cfg.Upstreams[name])
+		if err == nil {
+			_, err = upstream.NewSet(nil).Prepare(map[string]upstream.Options{name: o})
+		}
+		out = append(out, Loaded{Section: "upstreams", Name: name, Err: err})
+	}
+	return out
 }
 
 // CheckPlugins loads one instance of each plugin that a broker with this
@@ -25,7 +43,7 @@ type PluginCheck struct {
 // with a refusal once it is loaded. Compiled modules are kept in cacheDir, or
 // nowhere when it is empty or somebody else may have touched it. When ctx ends,
 // the plugins that are left have its error.
-func CheckPlugins(ctx context.Context, cfg *config.Config, cacheDir string, skip func(name string) bool) ([]PluginCheck, error) {
+func CheckPlugins(ctx context.Context, cfg *config.Config, cacheDir string, skip func(section, name string) bool) ([]Loaded, error) {
 	var said hearing
 	options := wasm.HostOptions{CacheDir: cacheDir, Verify: password.Verify, HashWorkers: 1, Log: slog.New(&said)}
 	host, err := wasm.NewHost(options)
@@ -36,14 +54,14 @@ func CheckPlugins(ctx context.Context, cfg *config.Config, cacheDir string, skip
 		}
 	}
 	defer host.Close()
-	var out []PluginCheck
+	var out []Loaded
 	for _, name := range pluginNames(cfg) {
-		if skip(name) {
+		if skip("plugins", name) {
 			continue
 		}
 		said.begin()
 		err := tryPlugin(ctx, host, name, cfg.Plugins[name], &said)
-		out = append(out, PluginCheck{name, err, said.end()})
+		out = append(out, Loaded{"plugins", name, err, said.end()})
 	}
 	return out, nil
 }
