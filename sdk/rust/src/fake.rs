@@ -24,6 +24,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 type Upstream = Rc<dyn Fn(HttpRequest) -> Result<HttpResponse, ErrorKind>>;
+type Passwords = Rc<dyn Fn(&str, &[u8]) -> bool>;
+type Client = Rc<RefCell<dyn FnMut(&[u8]) -> Option<Vec<u8>>>>;
 
 #[derive(Default)]
 struct Broker {
@@ -31,9 +33,9 @@ struct Broker {
     last: i64, // number of a request, call or timer
     due: VecDeque<Due>,
     upstreams: BTreeMap<String, Upstream>,
-    passwords: Option<Rc<dyn Fn(&str, &[u8]) -> bool>>,
+    passwords: Option<Passwords>,
     tokens: BTreeMap<Vec<u8>, Vec<u8>>,
-    client: Option<Rc<RefCell<dyn FnMut(&[u8]) -> Option<Vec<u8>>>>>,
+    client: Option<Client>,
     certificate: BTreeMap<(i32, i32), Vec<u8>>,
     kept: BTreeMap<Vec<u8>, Kept>,
     metrics: Vec<Metric>,
