@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -184,8 +183,10 @@ func readSource(name string, spec config.Plugin) (source, error) {
 	if src.module, err = readModule(name, spec.File); err != nil {
 		return src, err
 	}
-	src.config, src.files, err = settings(name, spec)
-	return src, err
+	if src.config, src.files, err = wasm.Settings(spec.Dir, spec.Config); err != nil {
+		return src, fmt.Errorf("cannot open plugin %q: plugins.%s.%w", name, name, err)
+	}
+	return src, nil
 }
 
 // same reports whether two sources make the same plugin.
@@ -208,35 +209,6 @@ func readModule(name, file string) ([]byte, error) {
 		return nil, fmt.Errorf("cannot open plugin %q: plugins.%s.file: %w", name, name, err)
 	}
 	return module, nil
-}
-
-// settings turns the operator's config into what the guest is given: JSON,
-// and the content of the files named by keys that end in _file.
-func settings(name string, spec config.Plugin) (json.RawMessage, []wasm.File, error) {
-	raw, err := json.Marshal(spec.Config)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot open plugin %q: plugins.%s.config cannot be written as JSON: %w", name, name, err)
-	}
-	var files []wasm.File
-	for _, key := range slices.Sorted(maps.Keys(spec.Config)) {
-		path, ok := spec.Config[key].(string)
-		if !ok || !strings.HasSuffix(key, "_file") {
-			continue
-		}
-		content, err := os.ReadFile(resolve(spec.Dir, path))
-		if err != nil {
-			return nil, nil, fmt.Errorf("cannot open plugin %q: plugins.%s.config.%s: %w", name, name, key, err)
-		}
-		files = append(files, wasm.File{Key: key, Path: path, Content: content})
-	}
-	return raw, files, nil
-}
-
-func resolve(dir, path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(dir, path)
 }
 
 // grants are what the operator gave, and for a built-in plugin what it needs:

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -32,7 +33,11 @@ type Certificate struct {
 
 func (c *Certificate) chain() ([]*x509.Certificate, error) {
 	if c.File != "" {
-		return readChain(in(c.dir, c.File))
+		file := c.File
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(c.dir, file)
+		}
+		return readChain(file)
 	}
 	serial, ok := new(big.Int).SetString(or(c.Serial, "01"), 16)
 	if !ok {

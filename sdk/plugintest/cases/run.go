@@ -2,7 +2,6 @@ package cases
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -109,10 +108,10 @@ func (r *Runner) Run(ctx context.Context, s *Suite, c *Case) *Result {
 	r.log.clear()
 	r.parted.clear()
 	t, err := r.open(ctx, s, c)
+	var refused *wasm.RefusedError
 	switch {
-	case err != nil && refusedConfig(err) != "":
-		step := &c.Step
-		res.add(step, Verdict{Load: refusedConfig(err)})
+	case errors.As(err, &refused):
+		res.add(&c.Step, Verdict{Load: refused.Why})
 	case err != nil:
 		res.fail(err.Error())
 	default:
@@ -154,12 +153,6 @@ func (res *Result) add(step *Step, got Verdict) {
 	res.Steps = append(res.Steps, out)
 }
 
-// refusedConfig is what a plugin has said against its configuration.
-func refusedConfig(err error) string {
-	_, why, _ := strings.Cut(err.Error(), "it refused its configuration: ")
-	return why
-}
-
 // trial is a plugin that is asked.
 type trial struct {
 	r        *Runner
@@ -180,7 +173,7 @@ func (r *Runner) open(ctx context.Context, s *Suite, c *Case) (*trial, error) {
 		config = map[string]any{}
 	}
 	maps.Copy(config, c.Config)
-	raw, files, err := settings(filepath.Dir(s.Path), config)
+	raw, files, err := wasm.Settings(filepath.Dir(s.Path), config)
 	if err != nil {
 		return nil, err
 	}
@@ -216,34 +209,6 @@ func pluginName(path string) string {
 	return or(strings.TrimSuffix(base, filepath.Ext(base)), "plugin")
 }
 
-// settings are the configuration as the guest is given it.
-func settings(dir string, config map[string]any) (json.RawMessage, []wasm.File, error) {
-	raw, err := json.Marshal(config)
-	if err != nil {
-		return nil, nil, fmt.Errorf("config cannot be written as JSON: %w", err)
-	}
-	var files []wasm.File
-	for _, key := range slices.Sorted(maps.Keys(config)) {
-		path, ok := config[key].(string)
-		if !ok || !strings.HasSuffix(key, "_file") {
-			continue
-		}
-		content, err := os.ReadFile(in(dir, path))
-		if err != nil {
-			return nil, nil, fmt.Errorf("config.%s: %w", key, err)
-		}
-		files = append(files, wasm.File{Key: key, Path: path, Content: content})
-	}
-	return raw, files, nil
-}
-
-func in(dir, path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(dir, path)
-}
-
 // close ends the plugin. Its log is complete then.
 func (t *trial) close() {
 	t.leave()
@@ -277,58 +242,24 @@ func (t *trial) noting(done func(auth.Verdict)) func(auth.Verdict) {
 	}
 }
 
-// ask puts one question.
+// ask takes one step, and says what has come of it.
 func (t *trial) ask(s *Step) (Verdict, error) {
-	quiet, parted := s.questionless(), len(t.r.parted.since(0))
-	before, lines, asked := t.plugin.Stats(), t.r.log.len(), len(t.net.since(0))
+	parted, before, lines, asked := len(t.r.parted.since(0)), t.plugin.Stats(), t.r.log.len(), len(t.net.since(0))
 	if t.clock.turn(s.Wait); s.Wait > 0 {
 		if err := t.settle(); err != nil {
 			return Verdict{}, err
 		}
 	}
 	t.last = &auth.Verdict{Decision: auth.Next} // of a plugin that does not hear the question
-	var grant *auth.Grant
-	var problem error
-	switch {
-	case s.Event != nil:
-		if err := t.tell(s.Event); err != nil {
-			return Verdict{}, err
-		}
-	case s.Continue != nil, s.Leave:
-		out, err := t.converse(s)
-		if err != nil {
-			return Verdict{}, err
-		}
-		grant, problem = out.Grant, out.Err
-	case quiet:
-	case s.ClientHello != nil:
-		if err := t.greet(s.ClientHello); err != nil {
-			return Verdict{}, err
-		}
-	case s.Authorize != nil:
-		acc, err := s.Authorize.access()
-		if err != nil {
-			return Verdict{}, err
-		}
-		done := make(chan struct{})
-		t.plugin.Authorize(acc, t.noting(func(auth.Verdict) { close(done) }))
-		<-done
-	default:
-		req, err := s.Authenticate.request()
-		if err != nil {
-			return Verdict{}, err
-		}
-		done := make(chan auth.Outcome, 1)
-		t.leave()
-		t.gate.Authenticate(req, func(o auth.Outcome) { done <- o })
-		out := t.outcome(<-done)
-		grant, problem = out.Grant, out.Err
+	grant, problem, err := t.put(s)
+	if err == nil {
+		err = t.settle()
 	}
-	if err := t.settle(); err != nil {
+	if err != nil {
 		return Verdict{}, err
 	}
 	v := verdictOf(t.last)
-	if quiet {
+	if s.questionless() {
 		v = Verdict{}
 	}
 	v.Fault = fault(before, t.plugin.Stats())
@@ -343,6 +274,43 @@ func (t *trial) ask(s *Step) (Verdict, error) {
 	}
 	v.Disconnects = t.r.parted.since(parted)
 	return v, nil
+}
+
+// put puts the question of a step, or tells its event. The gate's answer about a
+// client has a grant, or a problem; the verdict is in t.last.
+func (t *trial) put(s *Step) (grant *auth.Grant, problem, err error) {
+	switch {
+	case s.Event != nil:
+		return nil, nil, t.tell(s.Event)
+	case s.Continue != nil, s.Leave:
+		out, err := t.converse(s)
+		if err != nil {
+			return nil, nil, err
+		}
+		return out.Grant, out.Err, nil
+	case s.questionless():
+		return nil, nil, nil
+	case s.ClientHello != nil:
+		return nil, nil, t.greet(s.ClientHello)
+	case s.Authorize != nil:
+		acc, err := s.Authorize.access()
+		if err != nil {
+			return nil, nil, err
+		}
+		done := make(chan struct{})
+		t.plugin.Authorize(acc, t.noting(func(auth.Verdict) { close(done) }))
+		<-done
+		return nil, nil, nil
+	}
+	req, err := s.Authenticate.request()
+	if err != nil {
+		return nil, nil, err
+	}
+	done := make(chan auth.Outcome, 1)
+	t.leave()
+	t.gate.Authenticate(req, func(o auth.Outcome) { done <- o })
+	out := t.outcome(<-done)
+	return out.Grant, out.Err, nil
 }
 
 // questionless reports whether a step asks nothing.
