@@ -12,7 +12,7 @@ import (
 func TestPlaces(t *testing.T) {
 	const limit = 4096
 	take := func(p *Places, from string) (n int) {
-		for n = 0; p.Take(limit, netip.MustParseAddr(from)); n++ {
+		for n = 0; p.Take(limit, 1, netip.MustParseAddr(from)); n++ {
 		}
 		return n
 	}
@@ -37,15 +37,18 @@ func TestPlaces(t *testing.T) {
 
 	var unknown Places // nobody is kept out by a source that is not known
 	for range 3 {
-		if !unknown.Take(3, netip.Addr{}) {
+		if !unknown.Take(3, 1, netip.Addr{}) {
 			t.Error("refused below the limit")
 		}
 	}
-	if unknown.Take(3, netip.Addr{}) || unknown.Taken() != 3 {
+	if unknown.Take(3, 1, netip.Addr{}) || unknown.Taken() != 3 {
 		t.Error("taken beyond the limit")
 	}
-	if p := new(Places); !p.Take(1, netip.MustParseAddr("192.0.2.1")) || p.Take(1, netip.MustParseAddr("192.0.2.2")) {
+	if p := new(Places); !p.Take(1, 1, netip.MustParseAddr("192.0.2.1")) || p.Take(1, 1, netip.MustParseAddr("192.0.2.2")) {
 		t.Error("one place is not one place")
+	}
+	if p := new(Places); p.Take(3, 4, netip.Addr{}) || !p.Take(3, 2, netip.Addr{}) || p.Take(3, 2, netip.Addr{}) || p.Taken() != 2 {
+		t.Error("several places at once")
 	}
 }
 
@@ -56,12 +59,12 @@ func TestPlacesBalance(t *testing.T) {
 		var in []netip.Addr
 		for range rapid.IntRange(0, 100).Draw(t, "steps") {
 			if n := len(in); n > 0 && rapid.Bool().Draw(t, "leave") {
-				p.Leave(in[n-1])
+				p.Leave(1, in[n-1])
 				in = in[:n-1]
 				continue
 			}
 			a := netip.AddrFrom4([4]byte{192, 0, 2, rapid.ByteRange(0, 3).Draw(t, "from")})
-			if p.Take(20, a) {
+			if p.Take(20, 1, a) {
 				in = append(in, a)
 			}
 			if p.Taken() != len(in) || len(in) > 20 {
@@ -69,7 +72,7 @@ func TestPlacesBalance(t *testing.T) {
 			}
 		}
 		for _, a := range in {
-			p.Leave(a)
+			p.Leave(1, a)
 		}
 		if p.Taken() != 0 || len(p.by) != 0 {
 			t.Fatalf("%+v is left", p.by)

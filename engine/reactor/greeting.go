@@ -56,7 +56,7 @@ func (c *conn) readHello() {
 func (c *conn) greet(h *hello.Hello) {
 	r := c.loop.r
 	from := c.Peer().Addr()
-	if !r.greetings.Take(maxGreetings, from) {
+	if !r.greetings.Take(maxGreetings, 1, from) {
 		c.ln.turnAway(r.log, shedHellos, c.Peer())
 		c.Close(shedHellos.String())
 		return
@@ -72,7 +72,7 @@ func (c *conn) greet(h *hello.Hello) {
 	}
 	c.Pause()
 	r.opts.Gate().Hello(q, func(a auth.Greeting) {
-		r.greetings.Leave(from)
+		r.greetings.Leave(1, from)
 		c.loop.post(func() { c.greeted(q, a) })
 	})
 }

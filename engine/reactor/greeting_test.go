@@ -258,7 +258,7 @@ func TestHelloIsMalformed(t *testing.T) {
 func TestTooManyHellos(t *testing.T) {
 	w, _ := newGreetedWorld(t, nil)
 	local, n := netip.MustParseAddr("127.0.0.1"), 0
-	for ; w.r.greetings.Take(maxGreetings, local); n++ {
+	for ; w.r.greetings.Take(maxGreetings, 1, local); n++ {
 	}
 	if n > maxGreetings/2 {
 		t.Errorf("one source has %d places of %d", n, maxGreetings)
@@ -268,7 +268,7 @@ func TestTooManyHellos(t *testing.T) {
 	}
 	eventually(t, "it is counted", func() bool { return w.shed(1, shedHellos) == 1 })
 	for range n {
-		w.r.greetings.Leave(local)
+		w.r.greetings.Leave(1, local)
 	}
 	if err := w.asking("allow.example", nil).Handshake(); err != nil {
 		t.Error(err)

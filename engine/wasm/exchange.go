@@ -21,6 +21,7 @@ type exchange struct {
 	method string
 	over   bool // on the worker only
 	placed bool // it has one of the places that there are
+	held   int  // bytes
 }
 
 // Continue implements auth.Dialog: the answer of the client goes to the guest.
@@ -56,22 +57,38 @@ func (r *request) mayContinue() bool {
 	return r.auth != nil && r.auth.AuthMethod != "" && r.inst.cont.fn != nil
 }
 
+// exchangeOverhead is what an exchange has in a guest beside what its client has
+// sent: in Go a goroutine with its stack.
+const exchangeOverhead = 8 << 10
+
 // continues makes the verdict of a CONTINUE, whose exchange it begins or goes
-// on with. There is an end to those that one plugin may have open, and a smaller one
-// to those of one source: they are memory of the guest, and cost a client one
-// packet.
+// on with. There is an end to those that one plugin may have open, and to what they
+// have in the memory of one instance, and a smaller one to those of one source:
+// clients that never answer would use it up, and cost others their exchanges.
 func (w *worker) continues(r *request, data []byte) auth.Verdict {
 	x, p := r.exchange, w.p
 	if x == nil {
 		x = &exchange{w: w, inst: r.inst, id: r.id, auth: r.auth, method: r.auth.AuthMethod}
 		r.inst.begun[x.id] = x
-		if x.placed = p.exchanging.Take(p.limits.InFlight, x.client()); !x.placed {
-			p.stats.busy.Add(1)
-			w.ended = append(w.ended, x)
-			return auth.Verdict{Decision: auth.Deny, Reason: mqtt.ServerBusy}
-		}
+		x.placed = p.exchanging.Take(p.limits.InFlight, 1, x.client())
+		r.size += exchangeOverhead
 	}
-	return auth.Verdict{Decision: auth.Continue, AuthData: data, Dialog: x}
+	if x.placed && x.hold(r.size) {
+		return auth.Verdict{Decision: auth.Continue, AuthData: data, Dialog: x}
+	}
+	p.stats.busy.Add(1)
+	r.exchange = nil // its guest waits, and is told
+	w.ended = append(w.ended, x)
+	return auth.Verdict{Decision: auth.Deny, Reason: mqtt.ServerBusy}
+}
+
+// hold accounts for what a guest may keep of its client until the end.
+func (x *exchange) hold(n int) bool {
+	if !x.inst.held.Take(x.inst.room, n, x.client()) {
+		return false
+	}
+	x.held += n
+	return true
 }
 
 // concluded notes that a question of an exchange was answered by v. A guest that
@@ -101,7 +118,10 @@ func (x *exchange) client() netip.Addr { return x.auth.Peer.Addr() }
 // leave gives the place of an exchange back.
 func (x *exchange) leave() {
 	if x.placed {
-		x.w.p.exchanging.Leave(x.client())
+		x.w.p.exchanging.Leave(1, x.client())
+	}
+	if x.held > 0 {
+		x.inst.held.Leave(x.held, x.client())
 	}
 }
 

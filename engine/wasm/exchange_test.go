@@ -176,6 +176,61 @@ func TestExchangeSources(t *testing.T) {
 	until(t, "those beyond are over", func() bool { return p.Stats().Exchanging == 4 })
 }
 
+// Clients that send much and never answer do not use up the guest's memory, and
+// leave room to those from elsewhere.
+func TestExchangeMemory(t *testing.T) {
+	p := openTalk(t, Options{Workers: 1})
+	much := strings.Repeat("x", 60_000)
+	from := func(peer, data string) auth.Verdict {
+		c := make(chan auth.Verdict, 1)
+		p.Authenticate(&auth.Request{Username: "talk", HasUsername: true, AuthMethod: "ECHO", AuthData: []byte(data),
+			Peer: netip.MustParseAddrPort(peer)}, func(v auth.Verdict) { c <- v })
+		return wait(t, c)
+	}
+	n := 0
+	for v := from("192.0.2.1:1", much); v.Decision == auth.Continue; v = from("192.0.2.1:1", much) {
+		if n++; n > 2000 {
+			t.Fatal("no end")
+		}
+	}
+	if n < 50 {
+		t.Errorf("only %d exchanges", n)
+	}
+	v := from("192.0.2.2:1", "hi")
+	for range 5 { // what is said later counts too
+		if v = goOn(t, v, much); v.Decision != auth.Continue {
+			t.Fatalf("somebody else: %+v", v)
+		}
+	}
+	if v = goOn(t, v, "allow"); v.Decision != auth.Allow {
+		t.Errorf("somebody else: %+v", v)
+	}
+	if s := p.Stats(); len(s.Faults) > 0 || s.Exchanging != n {
+		t.Errorf("%d exchanges, want %d; faults %v", s.Exchanging, n, s.Faults)
+	}
+}
+
+// What a client says in the middle of an exchange may be too much as well; the guest
+// hears that it is over.
+func TestExchangeTalksTooMuch(t *testing.T) {
+	for _, how := range []string{"4", "m"} { // by the code, and by resolve
+		p, log := openSmallTalk(t, Options{Workers: 1, Limits: Limits{MemoryPages: 20}})
+		v := begin(t, p, "hi")
+		for n := 0; v.Decision == auth.Continue; n++ {
+			if n > 100 {
+				t.Fatal("no end")
+			}
+			v = goOn(t, v, strings.Repeat("x", 9000)+how)
+		}
+		denied(t, v, mqtt.ServerBusy)
+		rested(t, p)
+		until(t, "the guest hears of it", func() bool { return log.ended.Load() == 1 })
+		if v := begin(t, p, "hi"); v.Decision != auth.Continue {
+			t.Errorf("what it had is not free again: %+v", v)
+		}
+	}
+}
+
 // What the queue has no room for ends the exchange, and the guest hears of it.
 func TestExchangeQueueFull(t *testing.T) {
 	p := openTalk(t, Options{Workers: 1, Limits: Limits{Queue: 1, AuthenticateSlice: 2 * time.Second}})

@@ -12,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 
+	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/jwt"
 )
 
@@ -60,6 +61,8 @@ type instance struct {
 	cancel  context.CancelFunc  // called by close
 	live    map[int64]*request  // asked and not answered
 	begun   map[int64]*exchange // and not over, by the request that began them
+	held    auth.Places         // bytes that those have in the guest
+	room    int                 // for held
 	calling int                 // host calls that have not been completed
 	timers  timers
 	keys    [jwtSlots]*jwt.Keys
@@ -176,6 +179,7 @@ func (i *instance) configure() error {
 	}
 	i.shrink()
 	base := uint64(i.mem.Size())
+	i.room = int(uint64(i.p.limits.MemoryPages)*pageSize-base) / 3
 	i.high = base + (uint64(i.p.limits.MemoryPages)*pageSize-base)/4*3
 	return nil
 }
@@ -316,6 +320,7 @@ func (i *instance) ask(r *request) (int32, error) {
 	if err != nil {
 		return 0, err
 	}
+	r.size = int(n)
 	if err := i.call(f, slice, uint64(r.id), uint64(i.buf), uint64(n)); err != nil {
 		return 0, err
 	}

@@ -21,6 +21,7 @@ type request struct {
 	data     []byte    // what the client has answered
 
 	inst       *instance // the one that was asked
+	size       int       // of the message that it was given
 	calls      int       // host calls it has started
 	answered   bool
 	prev, next *request // deadlines of the worker
