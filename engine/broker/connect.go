@@ -208,7 +208,7 @@ func (k *connecting) decided() {
 		return
 	}
 	if g == nil {
-		c.refuse(k.outcome.Reason, k.outcome.ReasonText, "not authorized")
+		c.refuse(k.outcome.Reason, k.outcome.ReasonText, "denied")
 		return
 	}
 	if g.ClientID != "" {
@@ -399,12 +399,12 @@ func (c *Client) refuse(reason mqtt.Reason, text, word string) {
 	}
 	c.shard.tally.add(cRefused, 1)
 	if c.logs(slog.LevelInfo) {
-		id := ""
+		id, by := "", ""
 		if k, ok := c.job.(*connecting); ok {
-			id = k.req.ClientID
+			id, by = k.req.ClientID, k.outcome.Decider
 		}
 		c.log(slog.LevelInfo, "client refused", slog.String("client_id", id),
-			slog.String("reason", reason.String()), slog.String("because", cmp.Or(text, word)))
+			slog.String("reason", reason.String()), slog.String("because", cmp.Or(text, word)), slog.String("by", by))
 	}
 	c.connack(&p)
 	c.tellRefused(reason, because(text, word))

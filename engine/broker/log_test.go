@@ -29,7 +29,7 @@ func TestLog(t *testing.T) {
 		`level=DEBUG msg="client connected" username=u session_present=false client_id=good listener=tcp:test peer=127.0.0.1:40000`,
 		`level=DEBUG msg="client disconnected" because=disconnect client_id=good`,
 		`level=DEBUG msg="client broke the protocol" error=`,
-		`level=INFO msg="client refused" client_id=bad reason="Not authorized" because="not authorized"`,
+		`level=INFO msg="client refused" client_id=bad reason="Not authorized" because=denied by=test`,
 		`level=INFO msg="client refused" client_id=named reason="Not authorized" because="not on Sundays"`,
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -33,7 +33,7 @@ func TestConnect(t *testing.T) {
 		{"session expiry below the cap", Options{MaxSessionExpiry: 100}, connect("a", expiry(99)), "CONNACK 0x0", ""},
 		{"enhanced authentication [MQTT-4.12.0-1]", Options{}, connect("a", func(p *mqtt.Connect) {
 			p.Properties.AuthMethod, p.Properties.HasAuthMethod = []byte("SCRAM"), true
-		}), "CONNACK 0x8c", "not authorized"},
+		}), "CONNACK 0x8c", "denied"},
 		{"will to $SYS", Options{}, connect("a", withWill("$SYS/x", "w")), "CONNACK 0x90", "CONNECT refused"},
 	}
 	for _, tt := range tests {

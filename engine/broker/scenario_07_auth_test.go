@@ -96,7 +96,7 @@ func TestLateRefusal(t *testing.T) {
 	a := w.dial(0)
 	a.send(connect("a"))
 	l.answer(w, auth.Verdict{Decision: auth.Deny, Reason: mqtt.Banned, ReasonText: "go away"})
-	a.ended("not authorized", `CONNACK 0x8a "go away"`)
+	a.ended("denied", `CONNACK 0x8a "go away"`)
 	b := w.dial(0)
 	b.send(connect("b", v311))
 	l.answer(w, auth.Verdict{Decision: auth.Deny, Reason: mqtt.BadUsernameOrPassword})

@@ -199,17 +199,17 @@ func TestEnhancedRefused(t *testing.T) {
 	s.asks(w, "s1")
 	a.send(answer("c2"))
 	s.answer(w, auth.Verdict{Decision: auth.Deny, Reason: mqtt.BadUsernameOrPassword, AuthData: []byte("secret")})
-	a.ended("not authorized", `AUTH 0x18 M "s1"`, "CONNACK 0x86")
+	a.ended("denied", `AUTH 0x18 M "s1"`, "CONNACK 0x86")
 
 	b := w.dial(0)
 	b.send(connect("b", method("unknown", "")))
 	s.answer(w, auth.Verdict{Decision: auth.Next})
-	b.ended("not authorized", "CONNACK 0x8c")
+	b.ended("denied", "CONNACK 0x8c")
 
 	c := w.dial(0)
 	c.send(connect("c"))
 	s.asks(w, "s1")
-	c.ended("not authorized", "CONNACK 0x86")
+	c.ended("denied", "CONNACK 0x86")
 	s.settled(t, w, 1)
 
 	for _, v := range []mqtt.Version{mqtt.V311, mqtt.V50} {
