@@ -3,22 +3,20 @@ package cert
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/wicketmq/wicket/engine/cert/certtest"
 )
 
 // entity is a certificate of the tests with its key.
@@ -27,8 +25,6 @@ type entity struct {
 	key  crypto.Signer
 }
 
-var serials int64
-
 // issue makes a certificate: by parent, or self-signed without one. It is
 // valid for an hour either way, unless change says otherwise.
 func issue(t testing.TB, name string, key crypto.Signer, parent *entity, change func(*x509.Certificate)) *entity {
@@ -36,31 +32,14 @@ func issue(t testing.TB, name string, key crypto.Signer, parent *entity, change 
 	if key == nil {
 		key = newKey(t)
 	}
-	serials++
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(serials),
-		Subject:      pkix.Name{CommonName: name},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-	}
-	if change != nil {
-		change(c)
-	}
-	by, signer := c, key
+	by := new(entity)
 	if parent != nil {
-		by, signer = parent.cert, parent.key
+		by = parent
 	}
-	der, err := x509.CreateCertificate(rand.Reader, c, by, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	return &entity{c, key}
+	return &entity{certtest.Issue(t, name, key, by.cert, by.key, change), key}
 }
 
-func ca(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }
+func ca(c *x509.Certificate) { certtest.CA(c) }
 
 func forLocalhost(c *x509.Certificate) {
 	c.DNSNames, c.IPAddresses = []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}
@@ -68,14 +47,7 @@ func forLocalhost(c *x509.Certificate) {
 
 func expired(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
 
-func newKey(t testing.TB) crypto.Signer {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
+func newKey(t testing.TB) crypto.Signer { return certtest.NewKey(t) }
 
 var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	k, err := rsa.GenerateKey(rand.Reader, 2048)

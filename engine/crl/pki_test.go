@@ -2,8 +2,6 @@ package crl
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -14,6 +12,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/wicketmq/wicket/engine/cert/certtest"
 )
 
 // entity is a certificate of the tests with its key.
@@ -22,46 +22,24 @@ type entity struct {
 	key  crypto.Signer
 }
 
-var nextSerial int64 = 1000
-
 // issue makes a certificate: by parent, or self-signed without one.
 func issue(t testing.TB, name string, parent *entity, change func(*x509.Certificate)) *entity {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return issueWith(t, name, key, parent, change)
+	return issueWith(t, name, certtest.NewKey(t), parent, change)
 }
 
 func issueWith(t testing.TB, name string, key crypto.Signer, parent *entity, change func(*x509.Certificate)) *entity {
 	t.Helper()
-	nextSerial++
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(nextSerial),
-		Subject:      pkix.Name{CommonName: name},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(1000 * time.Hour),
-	}
-	if change != nil {
-		change(c)
-	}
-	by, signer := c, key
+	by := new(entity)
 	if parent != nil {
-		by, signer = parent.cert, parent.key
+		by = parent
 	}
-	der, err := x509.CreateCertificate(rand.Reader, c, by, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	return &entity{c, key}
+	long := func(c *x509.Certificate) { c.NotAfter = time.Now().Add(1000 * time.Hour) }
+	return &entity{certtest.Issue(t, name, key, by.cert, by.key, long, change), key}
 }
 
 func ca(c *x509.Certificate) {
-	c.IsCA, c.BasicConstraintsValid = true, true
+	certtest.CA(c)
 	c.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 }
 

@@ -3,14 +3,9 @@ package ocsp
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"errors"
-	"math/big"
 	"net/url"
 	"path"
 	"sync"
@@ -19,6 +14,7 @@ import (
 
 	"golang.org/x/crypto/ocsp"
 
+	"github.com/wicketmq/wicket/engine/cert/certtest"
 	"github.com/wicketmq/wicket/engine/fetch"
 )
 
@@ -28,46 +24,29 @@ type entity struct {
 	key  crypto.Signer
 }
 
-var serials int64 = 0x1000
-
 // issue makes a certificate: by parent, or self-signed without one.
 func issue(t testing.TB, name string, parent *entity, change func(*x509.Certificate)) *entity {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return issueFor(t, key, name, parent, change)
+	return issueFor(t, certtest.NewKey(t), name, parent, change)
 }
 
 func issueFor(t testing.TB, key crypto.Signer, name string, parent *entity, change func(*x509.Certificate)) *entity {
 	t.Helper()
-	serials++
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(serials),
-		Subject:      pkix.Name{CommonName: name, Organization: []string{"Tests"}},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(1000 * time.Hour),
-		OCSPServer:   []string{"http://ocsp.example"},
-	}
-	if change != nil {
-		change(c)
-	}
-	by, signer := c, key
+	by := new(entity)
 	if parent != nil {
-		by, signer = parent.cert, parent.key
+		by = parent
 	}
-	der, err := x509.CreateCertificate(rand.Reader, c, by, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	return &entity{c, key}
+	return &entity{certtest.Issue(t, name, key, by.cert, by.key, withResponder, change), key}
 }
 
-func ca(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }
+// withResponder makes a certificate a long-lived one that names a responder.
+func withResponder(c *x509.Certificate) {
+	c.Subject.Organization = []string{"Tests"}
+	c.NotAfter = time.Now().Add(1000 * time.Hour)
+	c.OCSPServer = []string{"http://ocsp.example"}
+}
+
+func ca(c *x509.Certificate) { certtest.CA(c) }
 
 func responds(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning} }
 

@@ -2,55 +2,32 @@ package reactor
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
-	"math/big"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/wicketmq/wicket/engine/cert/certtest"
 )
 
 // authority issues the client certificates of a test.
 type authority struct {
-	t       testing.TB
-	cert    *x509.Certificate
-	key     *ecdsa.PrivateKey
-	serials atomic.Int64
+	t    testing.TB
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
 }
 
 func newAuthority(t testing.TB) *authority {
-	a := &authority{t: t}
-	a.cert, a.key = a.issue("Test CA", time.Now().Add(time.Hour))
-	return a
+	key := certtest.NewKey(t)
+	return &authority{t, certtest.Issue(t, "Test CA", key, nil, nil, certtest.CA), key}
 }
 
 func (a *authority) issue(name string, notAfter time.Time) (*x509.Certificate, *ecdsa.PrivateKey) {
 	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(0x1000 + a.serials.Add(1)), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: notAfter,
-	}
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		c.IsCA, c.BasicConstraintsValid = true, true
-		parent, signer = c, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	if c, err = x509.ParseCertificate(der); err != nil {
-		a.t.Fatal(err)
-	}
-	return c, key
+	key := certtest.NewKey(a.t)
+	ends := func(c *x509.Certificate) { c.NotAfter = notAfter }
+	return certtest.Issue(a.t, name, key, a.cert, a.key, ends), key
 }
 
 // client is the configuration of a device with a certificate.
