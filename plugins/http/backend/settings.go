@@ -1,10 +1,8 @@
 package backend
 
 import (
-	"errors"
 	"slices"
 	"strconv"
-	"strings"
 
 	wicket "github.com/wicketmq/wicket/sdk/go"
 	"github.com/wicketmq/wicket/sdk/go/config"
@@ -151,45 +149,11 @@ func duration(o *config.Object, key string) uint32 {
 	if !ok {
 		return 0
 	}
-	ms, err := parseDuration(text)
-	if err != nil {
-		o.Fault(key, err.Error())
-	}
-	return ms
-}
-
-var errDuration = errors.New("want a time from 1ms to 1h, such as 5s or 500ms")
-
-func parseDuration(text string) (ms uint32, err error) {
 	const most = 3600_000
-	var total uint64
-	for text != "" {
-		n := 0
-		for n < len(text) && text[n] >= '0' && text[n] <= '9' {
-			n++
-		}
-		v, err := strconv.ParseUint(text[:n], 10, 32)
-		if err != nil {
-			return 0, errDuration
-		}
-		text = text[n:]
-		unit, size := uint64(1), 2
-		switch {
-		case strings.HasPrefix(text, "ms"):
-		case strings.HasPrefix(text, "s"):
-			unit, size = 1000, 1
-		case strings.HasPrefix(text, "m"):
-			unit, size = 60_000, 1
-		case strings.HasPrefix(text, "h"):
-			unit, size = 3600_000, 1
-		default:
-			return 0, errDuration
-		}
-		text = text[size:]
-		total += v * unit
+	ms, ok := config.Milliseconds(text)
+	if !ok || ms < 1 || ms > most {
+		o.Fault(key, "want a time from 1ms to 1h, such as 5s or 500ms")
+		return 0
 	}
-	if total == 0 || total > most {
-		return 0, errDuration
-	}
-	return uint32(total), nil
+	return uint32(ms)
 }

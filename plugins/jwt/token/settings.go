@@ -242,29 +242,12 @@ func (s *settings) seconds(key string, otherwise, most int64) int64 {
 }
 
 // parseSeconds reads 300, 300s, 5m or 1h30m.
-func parseSeconds(text string) (total int64, ok bool) {
-	for text != "" {
-		digits := text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
-		n, err := strconv.ParseInt(digits, 10, 32)
-		if text = text[len(digits):]; err != nil {
-			return 0, false
-		}
-		unit := int64(1)
-		if text != "" {
-			switch text[0] {
-			case 's':
-			case 'm':
-				unit = 60
-			case 'h':
-				unit = 3600
-			default:
-				return 0, false
-			}
-			text = text[1:]
-		}
-		total, ok = total+n*unit, true
+func parseSeconds(text string) (int64, bool) {
+	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return int64(n), true
 	}
-	return total, ok
+	ms, ok := config.Milliseconds(text)
+	return ms / 1000, ok && ms%1000 == 0
 }
 
 // Keys of EMQX's JWT authenticator whose place is elsewhere here.

@@ -214,14 +214,6 @@ func parseRate(text string) (n, unit int64, ok bool) {
 
 // parseTime reads a time such as 500ms, 30s, 1m, 2h or 1d, in milliseconds.
 func parseTime(text string) (ms int64, ok bool) {
-	for _, unit := range []struct {
-		name string
-		ms   int64
-	}{{"ms", 1}, {"s", 1000}, {"m", 60_000}, {"h", 3_600_000}, {"d", 86_400_000}} {
-		digits, is := strings.CutSuffix(text, unit.name)
-		if n, err := strconv.ParseInt(digits, 10, 64); is && err == nil && n >= 1 && n <= 30*86_400_000/unit.ms {
-			return n * unit.ms, true
-		}
-	}
-	return 0, false
+	ms, ok = config.Milliseconds(text)
+	return ms, ok && ms >= 1 && ms <= 30*86_400_000
 }
