@@ -66,14 +66,14 @@ const exchangeOverhead = 8 << 10
 // have in the memory of one instance, and a smaller one to those of one source:
 // clients that never answer would use it up, and cost others their exchanges.
 func (w *worker) continues(r *request, data []byte) auth.Verdict {
-	x, p := r.exchange, w.p
+	x, p, n := r.exchange, w.p, r.size
 	if x == nil {
 		x = &exchange{w: w, inst: r.inst, id: r.id, auth: r.auth, method: r.auth.AuthMethod}
 		r.inst.begun[x.id] = x
 		x.placed = p.exchanging.Take(p.limits.InFlight, 1, x.client())
-		r.size += exchangeOverhead
+		n += exchangeOverhead
 	}
-	if x.placed && x.hold(r.size) {
+	if x.placed && x.hold(n) {
 		return auth.Verdict{Decision: auth.Continue, AuthData: data, Dialog: x}
 	}
 	p.stats.busy.Add(1)

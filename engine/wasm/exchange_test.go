@@ -210,6 +210,31 @@ func TestExchangeMemory(t *testing.T) {
 	}
 }
 
+// What waits in a guest has a third of its memory at most, and less of it may come
+// from one source, so that large CONNECTs do not cost others theirs.
+func TestWaitingMemory(t *testing.T) {
+	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, Limits: Limits{MemoryPages: 32, Wall: 2 * time.Second}})
+	from := func(peer string) chan auth.Verdict {
+		c := make(chan auth.Verdict, 1)
+		p.Authenticate(&auth.Request{ClientID: "pending", Username: strings.Repeat("x", 30_000), Peer: netip.MustParseAddrPort(peer)},
+			func(v auth.Verdict) { c <- v })
+		return c
+	}
+	for range 50 {
+		from("192.0.2.1:1")
+	}
+	until(t, "all are asked or refused", func() bool { return p.Stats().Queued == 0 })
+	if s := p.Stats(); s.InFlight < 2 || s.InFlight > 10 || s.Busy != uint64(50-s.InFlight) || len(s.Faults) > 0 {
+		t.Errorf("%d wait, %d are refused, faults %v", s.InFlight, s.Busy, s.Faults)
+	}
+	before := p.Stats().InFlight
+	from("192.0.2.2:1")
+	until(t, "somebody else is asked", func() bool { s := p.Stats(); return s.Queued == 0 && s.InFlight == before+1 })
+	until(t, "all have their answer", func() bool { return p.Stats().InFlight == 0 })
+	from("192.0.2.1:1")
+	until(t, "there is room again", func() bool { s := p.Stats(); return s.Queued == 0 && s.InFlight == 1 })
+}
+
 // What a client says in the middle of an exchange may be too much as well; the guest
 // hears that it is over.
 func TestExchangeTalksTooMuch(t *testing.T) {

@@ -62,7 +62,8 @@ type instance struct {
 	live    map[int64]*request  // asked and not answered
 	begun   map[int64]*exchange // and not over, by the request that began them
 	held    auth.Places         // bytes that those have in the guest
-	room    int                 // for held
+	waiting auth.Places         // bytes of the messages of live
+	room    int                 // for each of both
 	calling int                 // host calls that have not been completed
 	timers  timers
 	keys    [jwtSlots]*jwt.Keys
@@ -203,6 +204,19 @@ func orElse(s, other string) string {
 // its right, and costs the request, not the instance: clients choose the size.
 var errNoBuffer = errors.New("the guest has no room for it")
 
+// errNoRoom says that too much waits in the guest: it may keep what it was given
+// until it answers, and clients choose how much that is.
+var errNoRoom = errors.New("too much waits in the guest")
+
+// leave forgets a request that is answered.
+func (i *instance) leave(r *request) {
+	delete(i.live, r.id)
+	if r.waits {
+		r.waits = false
+		i.waiting.Leave(r.size, r.client())
+	}
+}
+
 // call runs an export under a time slice. Arguments are given, and the result
 // is left, in i.stack. An error means that the instance cannot be used again.
 func (i *instance) call(f *function, slice time.Duration, args ...uint64) (err error) {
@@ -320,7 +334,11 @@ func (i *instance) ask(r *request) (int32, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.size = int(n)
+	if r.size = int(n); !i.waiting.Take(i.room, r.size, r.client()) {
+		i.wipe(n)
+		return 0, errNoRoom
+	}
+	r.waits = true
 	if err := i.call(f, slice, uint64(r.id), uint64(i.buf), uint64(n)); err != nil {
 		return 0, err
 	}

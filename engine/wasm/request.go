@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/wicketmq/wicket/engine/auth"
@@ -22,6 +23,7 @@ type request struct {
 
 	inst       *instance // the one that was asked
 	size       int       // of the message that it was given
+	waits      bool      // the message counts for what waits there
 	calls      int       // host calls it has started
 	answered   bool
 	prev, next *request // deadlines of the worker
@@ -65,6 +67,17 @@ func (r *request) encode(b []byte) []byte {
 		return appendAuthorize(b, r.access)
 	}
 	return appendHello(b, r.hello)
+}
+
+// client is the address of the client that it is about.
+func (r *request) client() netip.Addr {
+	switch {
+	case r.auth != nil:
+		return r.auth.Peer.Addr()
+	case r.access != nil:
+		return r.access.Peer.Addr()
+	}
+	return r.hello.Peer.Addr()
 }
 
 // items is the number of topics asked about.

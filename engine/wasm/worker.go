@@ -280,9 +280,12 @@ func (w *worker) ask(r *request) {
 	switch {
 	case errors.Is(err, errNoBuffer):
 		w.p.complain("plugin cannot take a request; it is answered by on_error", "error", err)
-		delete(i.live, r.id)
-		r.inst = nil // it was not asked
+		w.unasked(r)
 		w.fail(r)
+	case errors.Is(err, errNoRoom):
+		w.p.stats.busy.Add(1)
+		w.unasked(r)
+		w.answer(r, busy(r.question()))
 	case err != nil:
 		w.fault(i, faultOf(err, ""))
 		return
@@ -303,6 +306,12 @@ func (w *worker) ask(r *request) {
 		return
 	}
 	w.p.breaker.success()
+}
+
+// unasked takes back a request that the guest has not been given.
+func (w *worker) unasked(r *request) {
+	r.inst.leave(r)
+	r.inst = nil
 }
 
 // complete tells the guest that a host call is done, if it is still there. An
@@ -331,7 +340,7 @@ func (w *worker) answer(r *request, v auth.Verdict) {
 	r.answered = true
 	w.due.remove(r)
 	if r.inst != nil {
-		delete(r.inst.live, r.id)
+		r.inst.leave(r)
 	}
 	if r.exchange != nil {
 		r.exchange.concluded(r.inst != nil, &v)
