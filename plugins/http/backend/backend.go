@@ -6,6 +6,7 @@
 package backend
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,6 +111,16 @@ func (p *packet) verdict() wicket.Verdict {
 	return v.TTL(ttl)
 }
 
+// unaskable is the verdict where a client says something that no request can say.
+// It proves nothing; and no server is kept from denying it a topic by that, where
+// what nobody has an opinion on is allowed.
+func unaskable(access bool) wicket.Verdict {
+	if access {
+		return wicket.Deny().TTL(-1)
+	}
+	return wicket.Next().TTL(-1)
+}
+
 // reading makes a verdict of an answer.
 type reading func(q *query, ctx *wicket.Context, client string, res *wicket.HTTPResponse) (wicket.Verdict, error)
 
@@ -119,7 +130,7 @@ func (q *query) ask(s *subject, read reading, then func(wicket.Verdict) wicket.V
 	r, err := q.request(s)
 	if err != nil { // the client's doing (AHTTP-02, AHTTP-03)
 		wicket.Warn("upstream " + strconv.Quote(q.upstream) + " is not asked about client " + preset.Quote(s.clientID()) + ": " + err.Error())
-		v := wicket.Next().TTL(-1)
+		v := unaskable(s.access != nil)
 		if then != nil {
 			return then(v)
 		}
@@ -132,9 +143,12 @@ func (q *query) ask(s *subject, read reading, then func(wicket.Verdict) wicket.V
 		}
 		return v
 	}
-	ctx, client := s.ctx, strings.Clone(s.clientID()) // what is kept while the client waits
+	ctx, client, access := s.ctx, strings.Clone(s.clientID()), s.access != nil // what is kept while the client waits
 	return ctx.HTTPThen(&r, func(res *wicket.HTTPResponse, err error) wicket.Verdict {
 		v, answered := q.outcome(ctx, client, read, res, err)
+		if access && errors.Is(err, wicket.ErrMalformed) { // it is too long
+			v = unaskable(access)
+		}
 		if answered {
 			q.denials.add(ctx, key, v)
 		}

@@ -132,6 +132,46 @@ func TestInjection(t *testing.T) {
 	}
 }
 
+// A client that has made itself something that no request can say is not thereby
+// permitted what the server would deny: authz.no_match may be allow.
+func TestUnaskableIsDenied(t *testing.T) {
+	topic := []wicket.Topic{{Topic: "secret"}}
+	for config, a := range map[string]*wicket.Access{
+		`"path":"/acl/${clientid}"`:                            {ClientID: "..", Topics: topic},
+		`"path":"/acl/${topic}"`:                               {ClientID: "c", Topics: []wicket.Topic{{Topic: "."}}},
+		`"path":"/acl","headers":{"x-client":"${clientid}"}`:   {ClientID: " c", Topics: topic},
+		`"path":"/acl", "headers":{"x-client":"${username}"}`:  {ClientID: "c", Username: "a\u0001", Topics: topic},
+		`"path":"/acl",  "headers":{"x-client":"${clientid}"}`: {ClientID: "c\t", Topics: append(topic, wicket.Topic{Topic: "b"})},
+	} {
+		s := says(204, "", "")
+		b, _, err := New(load(`{"upstream":"auth","authorization":{"method":"get",` + config + `}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := b.Authorize(wicket.TestContext(s), a)
+		codes := v.Detail().Codes
+		if len(a.Topics) == 1 {
+			codes = []uint32{uint32(v.Code())}
+		}
+		for _, code := range codes {
+			if code != uint32(wicket.CodeDeny) {
+				t.Errorf("%s: %v", config, codes)
+			}
+		}
+		if len(s.asked) > 0 || len(codes) != len(a.Topics) {
+			t.Errorf("%s: asked %d times, %d codes", config, len(s.asked), len(codes))
+		}
+	}
+	// One that the broker does not send, since it is too long.
+	b, _, err := New(load(`{"upstream":"auth","authorization":{"method":"get","path":"/${topic}"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := b.Authorize(wicket.TestContext(fails(wicket.ErrMalformed)), &wicket.Access{Topics: topic}); v.Code() != wicket.CodeDeny {
+		t.Errorf("%v", v.Code())
+	}
+}
+
 func FuzzInjection(f *testing.F) {
 	for _, text := range corpus {
 		f.Add(text)
