@@ -110,10 +110,15 @@ func (v Verdict) Superuser() Verdict {
 }
 
 // Rule adds rules at the end. They are tried in order; the first that matches
-// decides, and Default when none does.
+// decides, and Default when none does. A slice that is given belongs to the
+// verdict then.
 func (v Verdict) Rule(rules ...Rule) Verdict {
 	v = v.with()
-	v.d.Rules = append(slices.Clip(v.d.Rules), rules...)
+	if v.d.Rules == nil && len(rules) > 0 {
+		v.d.Rules = rules
+	} else {
+		v.d.Rules = append(slices.Clip(v.d.Rules), rules...)
+	}
 	return v
 }
 

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"strings"
+	"unsafe"
 
 	wicket "github.com/wicketmq/wicket/sdk/go"
 	"github.com/wicketmq/wicket/sdk/go/config"
@@ -23,8 +24,7 @@ type query struct {
 	secret   bool              // the password is part of the request
 	constant []wicket.Property // headers, if they are the same each time
 	size     int               // that path and body have as a rule
-	scratch  []byte
-	denials  *denials // nil: none are remembered
+	denials  *denials          // nil: none are remembered
 }
 
 type header struct {
@@ -54,30 +54,29 @@ func (q *query) ready() {
 			q.constant = nil
 		}
 	}
-	q.size = max(q.path.size(), q.body.size())
+	q.size = q.path.size() + q.body.size()
 }
 
 // request fills the query in for a client. The error says why the request
 // must not be sent.
 func (q *query) request(s *subject) (wicket.HTTPRequest, error) {
 	r := wicket.HTTPRequest{Upstream: q.upstream, Method: q.method, Timeout: q.timeout}
-	if cap(q.scratch) > 4<<10 {
-		q.scratch = nil
-	}
-	path, err := q.path.appendTo(q.scratch[:0], s)
-	if q.scratch = path; err == nil {
-		err = checkPath(path)
+	b, err := q.path.appendTo(make([]byte, 0, q.size), s)
+	if err == nil {
+		err = checkPath(b)
 	}
 	if err != nil {
 		return r, err
 	}
-	r.Path = string(path)
-	clear(path) // a password may be in it
+	n := len(b)
+	r.Path = unsafe.String(unsafe.SliceData(b), n) // nothing is written there any more
 	if r.Headers, err = q.header(s); err != nil {
 		return r, err
 	}
 	if len(q.body) > 0 {
-		r.Body, err = q.body.appendTo(make([]byte, 0, q.size), s)
+		if b, err = q.body.appendTo(b, s); err == nil {
+			r.Body = b[n:]
+		}
 	}
 	return r, err
 }

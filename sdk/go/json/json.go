@@ -68,7 +68,12 @@ func Parse(text string) (Value, error) {
 	if len(text) > maxText {
 		return Value{}, errors.New("text that is longer than 1 GiB")
 	}
-	p := parser{d: &document{text: text, nodes: make([]node, 0, min(len(text)/8+4, 1024))}}
+	p := parser{d: &document{text: text}}
+	if n := len(text)/8 + 4; n <= fewNodes {
+		p.d.nodes = p.d.few[:0]
+	} else {
+		p.d.nodes = make([]node, 0, min(n, 1024))
+	}
 	p.document()
 	if p.err != nil {
 		return Value{}, p.err

@@ -145,3 +145,20 @@ func FuzzAppend(f *testing.F) {
 		}
 	})
 }
+
+// Eight bytes at a time and one at a time give the same: every byte in every
+// place of a text.
+func TestOrdinary(t *testing.T) {
+	for c := range 256 {
+		for at := range 8 {
+			text := []byte("abcdefgh")
+			text[at] = byte(c)
+			if want := c >= ' ' && c != '"' && c != '\\'; !want && ordinary(string(text)) {
+				t.Errorf("%q", text)
+			}
+		}
+	}
+	if !ordinary("devices/") || !ordinary("äöü!#") {
+		t.Error("plain text is looked at byte by byte")
+	}
+}

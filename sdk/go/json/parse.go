@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // maxDepth is how deep lists and objects may stand in each other.
@@ -20,7 +21,12 @@ type document struct {
 	text  string
 	nodes []node
 	texts []string // strings that had escapes
+	few   [fewNodes]node
 }
+
+// fewNodes is how many values and keys a short answer has: those stand in the
+// document itself.
+const fewNodes = 24
 
 // node is a value, or the key that stands before one.
 type node struct {
@@ -230,6 +236,9 @@ func (p *parser) string() {
 	for at := start; at < len(text); at++ {
 		c := text[at]
 		if c > '"' && c != '\\' {
+			if at+8 <= len(text) && ordinary(text[at:at+8]) {
+				at += 7
+			}
 			continue
 		}
 		switch {
@@ -253,6 +262,16 @@ func (p *parser) string() {
 	}
 	p.at = len(text)
 	p.fail("text without an end")
+}
+
+// ordinary reports whether none of eight bytes is a quote, a backslash or a
+// control character; where it says no, there need not be one. Turns of a loop are
+// dear in WebAssembly.
+func ordinary(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	v := *(*uint64)(unsafe.Pointer(unsafe.StringData(s)))
+	quote, escape := v^ones*'"', v^ones*'\\'
+	return ((v-ones*' ')&^v|(quote-ones)&^quote|(escape-ones)&^escape)&high == 0
 }
 
 // unescape reads the rest of a string whose first escape is next.

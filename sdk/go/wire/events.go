@@ -1,5 +1,7 @@
 package wire
 
+import "unsafe"
+
 // Load is given to wicket_load, once per instance.
 type Load struct {
 	Plugin   string `json:"plugin,omitempty"`    // name in the broker's configuration
@@ -110,13 +112,39 @@ func (m *Property) Append(dst []byte) []byte {
 
 func (r *reader) property(list []Property) []Property {
 	list = append(list, Property{})
-	r.embedded(list[len(list)-1].Decode(r.bytes()))
+	m := &list[len(list)-1]
+	if b := r.bytes(); !m.short(b) {
+		r.embedded(m.Decode(b))
+	}
 	return list
+}
+
+// short reads a property of the form that Append gives short ones, which most
+// have: key and value, each of 1 to 127 bytes. It changes nothing otherwise.
+func (m *Property) short(b []byte) bool {
+	if len(b) < 6 || b[0] != 1<<3|typeBytes || b[1] >= 0x80 {
+		return false
+	}
+	value := 2 + int(b[1]) // where its header is
+	if value+2 >= len(b) || b[value] != 2<<3|typeBytes || b[value+1] >= 0x80 || value+2+int(b[value+1]) != len(b) {
+		return false
+	}
+	m.Key = unsafe.String(&b[2], value-2)
+	m.Value = unsafe.String(&b[value+2], len(b)-value-2)
+	return true
 }
 
 func appendProperties(dst []byte, num uint64, list []Property) []byte {
 	for i := range list {
-		dst = appendMessage(dst, num, &list[i])
+		m := &list[i]
+		k, v := len(m.Key), len(m.Value)
+		if k == 0 || v == 0 || k+v >= 0x7c || num > 15 {
+			dst = appendMessage(dst, num, m)
+			continue
+		}
+		dst = append(dst, byte(num<<3|typeBytes), byte(4+k+v), 1<<3|typeBytes, byte(k))
+		dst = append(append(dst, m.Key...), 2<<3|typeBytes, byte(v))
+		dst = append(dst, m.Value...)
 	}
 	return dst
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -145,4 +146,30 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%+v was written as %+v", in, out)
 		}
 	})
+}
+
+// Properties have the same form whichever way they are written, and say the same
+// whichever way they are read.
+func TestProperties(t *testing.T) {
+	for _, k := range []int{0, 1, 60, 61, 122, 123, 127, 128} {
+		for _, v := range []int{0, 1, 60, 63, 64, 122, 127, 128, 300} {
+			p := Property{Key: strings.Repeat("k", k), Value: strings.Repeat("v", v)}
+			for _, num := range []uint64{2, 17} {
+				b := appendProperties(nil, num, []Property{p})
+				if want := appendMessage(nil, num, &p); !bytes.Equal(b, want) {
+					t.Errorf("%d, %d: %x, want %x", k, v, b, want)
+				}
+				r := reader{b: b}
+				if r.next(); len(r.property(nil)) != 1 || r.property(nil)[0] != p || r.err() != nil {
+					t.Errorf("%d, %d: %v, %v", k, v, r.property(nil), r.err())
+				}
+			}
+		}
+	}
+	for _, b := range []string{"\x0a\x01k\x12\x02v", "\x0a\x05k\x12\x01v", "\x0a\x01k\x12\x81\x00v", "\x12\x01v\x0a\x01k"} {
+		var p Property
+		if p.short([]byte(b)) || p != (Property{}) {
+			t.Errorf("%q is not of the usual form: %v", b, p)
+		}
+	}
 }
