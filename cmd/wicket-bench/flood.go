@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
+	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/wicketmq/wicket/cmd/wicket-bench/peer"
 	"github.com/wicketmq/wicket/cmd/wicket-bench/report"
@@ -20,7 +22,7 @@ import (
 type flood struct {
 	messages
 	floodDialers int
-	nice         int
+	rounds       int
 }
 
 func floodCommand() *cobra.Command {
@@ -29,11 +31,10 @@ func floodCommand() *cobra.Command {
 		Use: "flood", Short: "Latency of clients that are in, without and with a flood of TLS handshakes",
 		Long: `Pairs of clients exchange messages at a fixed rate over a plain listener. Then
 the same again while another process makes as many full TLS handshakes as it
-can. With a key of --key rsa, the default here, a handshake costs the broker
+can, and so on in turn. With a key of --key rsa, the default here, a handshake costs the broker
 about three times what it costs the flood, so that the broker is what is
-saturated and not the generator. Where the generators share processors with the
-broker, --flood-nice keeps the flood from taking the time of the one that
-measures.`,
+saturated and not the generator. The flood itself runs when nobody else wants
+the processor (SCHED_IDLE), as the work of other machines that it stands for.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			setPairs(&f.spec, f.count)
@@ -44,30 +45,41 @@ measures.`,
 	f.spec.Rate, f.target.key = 4000, string(peer.RSA)
 	c.Flags().Lookup("rate").DefValue, c.Flags().Lookup("key").DefValue = "4000", f.target.key
 	c.Flags().IntVarP(&f.count, "count", "c", 50, "number of pairs")
+	c.Flags().IntVar(&f.rounds, "rounds", 3, "times that each is measured, in turn")
 	c.Flags().IntVar(&f.floodDialers, "flood-dialers", 64, "handshakes under way at the same time")
-	c.Flags().IntVar(&f.nice, "flood-nice", 10, "nice value of the flood")
 	return c
 }
 
 func (f *flood) run(c *cobra.Command, b *peer.Broker) error {
-	if b == nil || b.PKI == nil {
+	switch {
+	case b == nil || b.PKI == nil:
 		return errors.New("flood measures a broker that it has started")
+	case f.rounds < 1:
+		return fmt.Errorf("--rounds %d: there has to be one", f.rounds)
 	}
-	quiet, err := f.measure(c.Context(), "quiet", b)
-	if err != nil {
-		return err
-	}
-	shakes, flooded, err := f.flooded(c.Context(), b)
-	if err != nil {
-		return err
+	var runs []report.Run
+	var rates, before, after, ratios []float64
+	for range f.rounds {
+		quiet, err := f.measure(c.Context(), "quiet", b)
+		if err != nil {
+			return err
+		}
+		rate, flooded, err := f.flooded(c.Context(), b)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, quiet, flooded)
+		rates, before, after = append(rates, rate), append(before, quiet.Latency.P99), append(after, flooded.Latency.P99)
+		ratios = append(ratios, flooded.Latency.P99/quiet.Latency.P99)
 	}
 	if f.output.format == "table" {
 		defer func() {
-			fmt.Fprintf(c.OutOrStdout(), "flood: %.0f handshakes/s; p99 %.0f µs quiet, %.0f µs flooded: ×%.2f\n",
-				shakes, quiet.Latency.P99, flooded.Latency.P99, flooded.Latency.P99/quiet.Latency.P99)
+			fmt.Fprintf(c.OutOrStdout(), "flood: %.0f handshakes/s; p99 %.0f µs quiet, %.0f µs flooded: ×%.2f (%.2f–%.2f), medians of %d rounds\n",
+				report.Median(rates), report.Median(before), report.Median(after),
+				report.Median(ratios), slices.Min(ratios), slices.Max(ratios), f.rounds)
 		}()
 	}
-	return f.output.write(c.OutOrStdout(), []report.Run{quiet, flooded})
+	return f.output.write(c.OutOrStdout(), runs)
 }
 
 // flooded measures while another process makes handshakes, and returns their
@@ -110,8 +122,22 @@ func (f *flood) start(ctx context.Context, b *peer.Broker) (running, error) {
 	cmd := exec.CommandContext(ctx, me, "handshake", "--addr", b.Secure, "--cafile", b.PKI.File("ca.pem"),
 		"--server-name", f.target.server, "--dialers", strconv.Itoa(f.floodDialers), "--duration", "1h", "--x25519")
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		return running{}, err
-	}
-	return running{cmd}, syscall.Setpriority(syscall.PRIO_PROCESS, cmd.Process.Pid, f.nice)
+	return running{cmd}, startIdle(cmd)
+}
+
+// startIdle starts a program that gets a processor when nobody else wants it
+// (sched(7), SCHED_IDLE). It inherits that of the thread which starts it, and
+// the thread ends with its goroutine.
+func startIdle(cmd *exec.Cmd) error {
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		idle := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}
+		if err := unix.SchedSetAttr(0, &idle, 0); err != nil {
+			result <- fmt.Errorf("cannot give %q a low priority: %w", cmd.Path, err)
+			return
+		}
+		result <- cmd.Start()
+	}()
+	return <-result
 }
