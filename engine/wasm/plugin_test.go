@@ -74,6 +74,22 @@ func TestLargeRequest(t *testing.T) {
 	}
 }
 
+// TestTooLargeToAsk: nobody is permitted a topic because the question about it is too
+// large for the guest, also where on_error and authz.no_match would let it pass.
+func TestTooLargeToAsk(t *testing.T) {
+	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1, OnError: auth.Next, Limits: Limits{MemoryPages: 4}})
+	much := strings.Repeat("x", 60_000)
+	c := make(chan auth.Verdict, 1)
+	p.Authorize(&auth.Access{ClientID: "allow", Items: []auth.Item{{Topic: "secret"}, {Topic: much}, {Topic: much}, {Topic: much}, {Topic: much}, {Topic: much}}}, func(v auth.Verdict) { c <- v })
+	if v := wait(t, c); v.Decision != auth.Deny || len(v.Items) > 0 {
+		t.Errorf("%+v", v)
+	}
+	p.Authenticate(&auth.Request{ClientID: "allow", UserProperties: []auth.Property{{Key: much, Value: much}, {Key: much, Value: much}, {Key: much}}}, func(v auth.Verdict) { c <- v })
+	if v := wait(t, c); v.Decision != auth.Next { // which lets nobody in
+		t.Errorf("%+v", v)
+	}
+}
+
 // TestOversized: a packet of very many parts does not reach the guest.
 func TestOversized(t *testing.T) {
 	p := open(t, newHost(t, HostOptions{}), Options{Workers: 1})

@@ -279,9 +279,9 @@ func (w *worker) ask(r *request) {
 	code, err := i.ask(r)
 	switch {
 	case errors.Is(err, errNoBuffer):
-		w.p.complain("plugin cannot take a request; it is answered by on_error", "error", err)
+		w.p.complain("plugin cannot take a request; it is answered by on_error, and one about topics denied", "error", err)
 		w.unasked(r)
-		w.fail(r)
+		w.tooLarge(r)
 	case errors.Is(err, errNoRoom):
 		w.p.stats.busy.Add(1)
 		w.unasked(r)
@@ -306,6 +306,17 @@ func (w *worker) ask(r *request) {
 		return
 	}
 	w.p.breaker.success()
+}
+
+// tooLarge answers a request that a client has made larger than the guest takes:
+// topics are not permitted by that.
+func (w *worker) tooLarge(r *request) {
+	if r.access == nil {
+		w.fail(r)
+		return
+	}
+	w.p.stats.failed.Add(1)
+	w.answer(r, tooMuch())
 }
 
 // unasked takes back a request that the guest has not been given.
