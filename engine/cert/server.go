@@ -215,7 +215,7 @@ func (l *loaded) askClients(o Options, now time.Time) error {
 }
 
 func (p *pair) certificate() *tls.Certificate {
-	c := &tls.Certificate{PrivateKey: p.signer(), Leaf: p.chain[0]}
+	c := &tls.Certificate{PrivateKey: p.key, Leaf: p.chain[0]}
 	for _, x := range p.chain {
 		c.Certificate = append(c.Certificate, x.Raw)
 	}
