@@ -11,11 +11,12 @@ import (
 )
 
 // BenchmarkAuthorize is the way of a PUBLISH that neither the rules of its
-// session nor its cache decide to a guest of each SDK and back (D6).
+// session nor its cache decide to a guest of each SDK and back (D6). In go-now
+// the handler is one that never waits (OnAuthorizeNow).
 func BenchmarkAuthorize(b *testing.B) {
-	for _, language := range guests.Languages {
-		b.Run(language, func(b *testing.B) {
-			p := hosted(b, newHost(b), language, wasm.Limits{AuthorizeSlice: 250 * time.Millisecond}) // as cpu_slice is
+	for _, name := range append(slices.Clone(guests.Languages), "go-now") {
+		b.Run(name, func(b *testing.B) {
+			p := hosted(b, newHost(b), name, wasm.Limits{AuthorizeSlice: 250 * time.Millisecond}) // as cpu_slice is
 			a := &auth.Access{ClientID: "sensor-1", Username: "allow", Action: auth.Publish, Items: []auth.Item{{Topic: "devices/sensor-1/up"}}}
 			c := make(chan auth.Verdict, 1)
 			done := func(v auth.Verdict) { c <- v }

@@ -26,10 +26,11 @@ func (b backend) Send(_ context.Context, _ upstream.Request, done func(upstream.
 var grants = []string{wasm.GrantPassword, wasm.GrantHTTP, wasm.GrantKV, wasm.GrantMetrics, wasm.GrantTimers, wasm.GrantDisconnect, wasm.GrantJWT}
 
 // hosted is a guest of the kit on the broker's own host.
-func hosted(tb testing.TB, h *wasm.Host, language string, limits wasm.Limits) *wasm.Plugin {
+func hosted(tb testing.TB, h *wasm.Host, name string, limits wasm.Limits) *wasm.Plugin {
 	tb.Helper()
+	language, _, _ := strings.Cut(name, "-")
 	p, err := h.Open(context.Background(), wasm.Options{
-		Name: "tck-" + language, Module: guests.Kit(tb, language), Workers: 1, Limits: limits,
+		Name: "tck-" + name, Module: guests.Kit(tb, language), Workers: 1, Limits: limits,
 		Grants: grants, Upstreams: map[string]wasm.Sender{"auth": backend(`{"result":"allow"}`)}, Events: []string{"connected"},
 	})
 	if err != nil {

@@ -30,6 +30,9 @@ func init() {
 		plugin, features = l.Plugin, l.Features
 		config, _ = json.Parse(l.Config)
 		wicket.Info(loadText(l))
+		if strings.HasSuffix(plugin, "-now") {
+			wicket.OnAuthorizeNow(authorize)
+		}
 		return nil
 	})
 	wicket.OnAuthenticate(authenticate)
