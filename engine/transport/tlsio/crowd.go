@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/cert"
 )
 
@@ -129,17 +130,10 @@ func (c *crowd) remove(s *shake) {
 
 // sourceOf is where a peer comes from; the zero Prefix when nobody knows.
 func sourceOf(remote net.Addr) netip.Prefix {
-	t, ok := remote.(*net.TCPAddr)
-	if !ok {
-		return netip.Prefix{}
+	if t, ok := remote.(*net.TCPAddr); ok {
+		return auth.Source(t.AddrPort().Addr())
 	}
-	a := t.AddrPort().Addr().Unmap().WithZone("")
-	bits := a.BitLen()
-	if a.Is6() {
-		bits = 64
-	}
-	p, _ := a.Prefix(bits)
-	return p
+	return netip.Prefix{}
 }
 
 // byCount is a heap of sources, the one with the most handshakes first.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wicketmq/wicket/plugins/pattern"
 	wicket "github.com/wicketmq/wicket/sdk/go"
 )
 
@@ -13,7 +14,7 @@ import (
 type condition struct {
 	kind     kind
 	key      string // of an attribute
-	patterns []pattern
+	patterns []pattern.Pattern
 	networks []netip.Prefix
 }
 
@@ -29,9 +30,6 @@ const (
 )
 
 var kinds = map[string]kind{"user": user, "client": client, "address": address, "listener": listener, "attribute": attribute}
-
-// pattern is a text, or one with "*" for any characters: the texts between.
-type pattern []string
 
 // subject is what conditions look at.
 type subject struct {
@@ -73,7 +71,7 @@ func (s *subject) has(c *condition) bool {
 		return false
 	}
 	for _, p := range c.patterns {
-		if p.matches(value) {
+		if p.Matches(value) {
 			return true
 		}
 	}
@@ -95,26 +93,6 @@ func (s *subject) value(c *condition) string {
 		}
 	}
 	return ""
-}
-
-// matches takes the shortest run for each "*", which finds a match if there is
-// one, and looks at each byte of value once for every part.
-func (p pattern) matches(value string) bool {
-	if len(p) == 1 {
-		return value == p[0]
-	}
-	rest, ok := strings.CutPrefix(value, p[0])
-	if !ok {
-		return false
-	}
-	for _, part := range p[1 : len(p)-1] {
-		at := strings.Index(rest, part)
-		if at < 0 {
-			return false
-		}
-		rest = rest[at+len(part):]
-	}
-	return strings.HasSuffix(rest, p[len(p)-1])
 }
 
 // parseWho reads what stands after "for": conditions joined by "and".
@@ -175,9 +153,9 @@ func (c *condition) read(w word) error {
 			c.networks = append(c.networks, n)
 			continue
 		}
-		p := pattern{v.text}
+		p := pattern.Literal(v.text)
 		if !v.quoted {
-			p = strings.Split(v.text, "*")
+			p = pattern.Parse(v.text)
 		}
 		c.patterns = append(c.patterns, p)
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wicketmq/wicket/plugins/pattern"
 	wicket "github.com/wicketmq/wicket/sdk/go"
 	"github.com/wicketmq/wicket/sdk/go/config"
 	"github.com/wicketmq/wicket/sdk/go/json"
@@ -22,30 +23,7 @@ type condition struct {
 	key       string // of the configuration, below the block, for faults
 	field     field
 	attribute string
-	pattern   pattern
-}
-
-// pattern is a text, or one with "*" for any characters: the texts between.
-type pattern []string
-
-// matches takes the shortest run for each "*", which finds a match if there is
-// one. There is nothing to go back to, whatever the client sends.
-func (p pattern) matches(value string) bool {
-	if len(p) == 1 {
-		return value == p[0]
-	}
-	rest, ok := strings.CutPrefix(value, p[0])
-	if !ok {
-		return false
-	}
-	for _, text := range p[1 : len(p)-1] {
-		at := strings.Index(rest, text)
-		if at < 0 {
-			return false
-		}
-		rest = rest[at+len(text):]
-	}
-	return strings.HasSuffix(rest, p[len(p)-1])
+	pattern   pattern.Pattern
 }
 
 // subject is the client that checks look at, after its names were found.
@@ -81,7 +59,7 @@ func (s *subject) has(c *condition, result wicket.Code) bool {
 			return false
 		}
 		value := t.expand(s.reading)
-		return value != "" && c.pattern.matches(value)
+		return value != "" && c.pattern.Matches(value)
 	case allows && (s.claimedUsername && c.field.name == "username" || s.claimedClientID && c.field.name == "clientid"):
 		return false
 	case c.field.proven && !s.certified():
@@ -91,7 +69,7 @@ func (s *subject) has(c *condition, result wicket.Code) bool {
 		return s.hasName(many, c.pattern)
 	}
 	value := c.field.get(s.reading, 0)
-	return value != "" && c.pattern.matches(value)
+	return value != "" && c.pattern.Matches(value)
 }
 
 // alternativeNames are the fields that have several values.
@@ -101,13 +79,13 @@ var alternativeNames = map[string]wicket.CertField{
 
 // hasName looks at every one of the names: an empty one, or many of them, must
 // not hide the one that a check denies.
-func (s *subject) hasName(f wicket.CertField, p pattern) bool {
+func (s *subject) hasName(f wicket.CertField, p pattern.Pattern) bool {
 	for i := 0; ; i++ {
 		value, ok := s.ctx.Certificate(f, i)
 		if !ok {
 			return false
 		}
-		if value != "" && p.matches(value) {
+		if value != "" && p.Matches(value) {
 			return true
 		}
 	}
@@ -206,7 +184,7 @@ func readCondition(key string, v json.Value) (c condition, err error) {
 	case text == "":
 		return c, errors.New(`an empty pattern matches nobody: write "*" for any value, or leave the field out`)
 	}
-	c.pattern = strings.Split(text, "*")
+	c.pattern = pattern.Parse(text)
 	name, isAttribute := strings.CutPrefix(key, attributeField)
 	switch {
 	case isAttribute && name != "":
