@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"crypto/rand"
 	"log/slog"
 	"time"
@@ -404,7 +403,7 @@ func (c *Client) refuse(reason mqtt.Reason, text, word string) {
 			id, by = k.req.ClientID, k.outcome.Decider
 		}
 		c.log(slog.LevelInfo, "client refused", slog.String("client_id", id),
-			slog.String("reason", reason.String()), slog.String("because", cmp.Or(text, word)), slog.String("by", by))
+			slog.String("reason", reason.String()), slog.String("because", because(text, word)), slog.String("by", by))
 	}
 	c.connack(&p)
 	c.tellRefused(reason, because(text, word))
