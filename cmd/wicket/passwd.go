@@ -40,10 +40,12 @@ func passwdCommand() *cobra.Command {
 rules, comments and everybody else stay as they are. The password is asked for
 twice, or read as one line with --password-stdin. It is never an argument, where
 others on the machine could see it. The file is replaced in one step, and a
-running broker notices. A user of the plugin scram needs one of the scram
-algorithms, which serve the plugin password too.`,
+running broker notices. USER is a user name, or a client id where the plugin
+password has user_id_type: clientid. A user of the plugin scram needs one of the
+scram algorithms, which serve the plugin password too.`,
 		Example: `  wicket passwd users alice
   openssl rand -base64 18 | tee secret | wicket passwd users sensor-7 --password-stdin
+  wicket passwd devices 00:1b:63:84:45:e6
   wicket passwd users alice --delete`,
 		Args: func(c *cobra.Command, args []string) error {
 			if err := cobra.ExactArgs(2)(c, args); err != nil {

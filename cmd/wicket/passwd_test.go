@@ -49,7 +49,9 @@ func TestPasswd(t *testing.T) {
 		{strings.Repeat("x", 65536), []string{path, "dave", "--password-stdin"}, exitRuntime, "longer than MQTT allows"},
 		{strings.Repeat("x", 73), []string{path, "dave", "--password-stdin", "-a", "bcrypt"}, exitRuntime, "72 bytes"},
 		{"secret\n", []string{path, "dave"}, exitRuntime, "not a terminal"},
-		{"secret\n", []string{path, "da:ve", "--password-stdin"}, exitUsage, "colon"},
+		{"secret\n", []string{path, "da:$ve", "--password-stdin"}, exitUsage, "colon"},
+		{"x\n", []string{path, "00:1b:63", "--password-stdin"}, exitOK, ""}, // a client id
+		{"", []string{path, "00:1b:63", "--delete"}, exitOK, ""},
 		{"secret\n", []string{path, "dave", "--password-stdin", "-a", "md5"}, exitUsage, `unknown algorithm "md5"`},
 		{"", []string{path}, exitUsage, "want FILE and USER"},
 		{"", []string{path, "dave", "--nonsense"}, exitUsage, "unknown flag"},

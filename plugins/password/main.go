@@ -1,5 +1,5 @@
-// Password is the plugin that lets clients in by user name and password from a
-// users file; see README.md. The hashing is done by the broker, which grants it
+// Password is the plugin that lets clients in by a password from a users
+// file, whose names are user names or client ids; see README.md. The hashing is done by the broker, which grants it
 // with "password".
 package main
 
@@ -31,15 +31,20 @@ func load(l *wicket.LoadInfo) (err error) {
 		return err
 	}
 	_, _ = o.Text("users_file")
+	by, _ := o.Text("user_id_type")
 	text, _ := o.Text("default")
 	if err := o.Err(); err != nil {
+		return err
+	}
+	key, err := login.ParseKey(by)
+	if err != nil {
 		return err
 	}
 	rest, err := login.ParseRest(text)
 	if err != nil {
 		return err
 	}
-	if book, err = login.New(f.Content, rest); err != nil {
+	if book, err = login.New(f.Content, key, rest); err != nil {
 		return errors.New("cannot read users file " + strconv.Quote(f.Path) + ": " + err.Error())
 	}
 	if book.Len() == 0 {

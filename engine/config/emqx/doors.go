@@ -24,7 +24,7 @@ type authenticator struct {
 // here.
 var authenticators = map[string]authenticator{
 	"password_based:http":              {(*conversion).http, "http", "an upstream and the plugin builtin:http"},
-	"password_based:built_in_database": {why: "its users are in EMQX's database; write a users file for the plugin builtin:password, which knows EMQX's hashes"},
+	"password_based:built_in_database": {(*conversion).builtIn, "password", "the plugin builtin:password; its users are in EMQX's database and have to be written to a users file"},
 	"password_based:mysql":             {why: "there is no plugin for MySQL"},
 	"password_based:postgresql":        {why: "there is no plugin for PostgreSQL"},
 	"password_based:mongodb":           {why: "there is no plugin for MongoDB"},
@@ -99,6 +99,9 @@ func (c *conversion) authentication(k *key) {
 		}
 		c.loseAuthenticator(&one, reason)
 		lost = one.String()
+	}
+	if i := slices.Index(c.authn, "password"); i >= 0 && i < len(c.authn)-1 {
+		c.note(k, "a client with a password that is not in the users file is refused; in EMQX the authenticators behind it are asked: put them first if they only take what is theirs")
 	}
 	if k.val.kind == null || k.val.kind == list && len(k.val.list) == 0 {
 		c.anonymous = k

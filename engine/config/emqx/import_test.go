@@ -17,6 +17,7 @@ import (
 	"github.com/wicketmq/wicket/plugins/certmap/identity"
 	"github.com/wicketmq/wicket/plugins/http/backend"
 	"github.com/wicketmq/wicket/plugins/jwt/token"
+	"github.com/wicketmq/wicket/plugins/password/login"
 	"github.com/wicketmq/wicket/plugins/scram/exchange"
 	wicket "github.com/wicketmq/wicket/sdk/go"
 	"github.com/wicketmq/wicket/sdk/go/wire"
@@ -137,6 +138,9 @@ func loadsPlugins(t *testing.T, cfg *config.Config) {
 			_, _, err = identity.New(string(settings))
 		case "builtin:scram":
 			_, _, err = exchange.New(l)
+		case "builtin:password":
+			by, _ := p.Config["user_id_type"].(string)
+			_, err = login.ParseKey(by)
 		case "builtin:jwt":
 			if f := p.Config["public_key_file"]; f != nil {
 				l.Files = append(l.Files, wire.File{Key: "public_key_file", Path: f.(string), Content: []byte("-----BEGIN PUBLIC KEY-----")})

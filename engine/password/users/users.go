@@ -1,6 +1,7 @@
 // Package users reads and edits users files: who may log in, with which
-// password hash, and what each may do. One user per line in mosquitto's
-// format, and below it, indented, what mosquitto keeps elsewhere:
+// password hash, and what each may do. One user per line in mosquitto's format,
+// and below it, indented, what mosquitto keeps elsewhere. Names are user names, or
+// client ids where the reader takes them for that:
 //
 //	# Anything after a number sign at the start of a line is a comment.
 //	alice:$argon2id$v=19$m=19456,t=2,p=1$…$…
@@ -135,7 +136,7 @@ func (p *parser) line(number int, line string) error {
 
 func (p *parser) user(number int, line string) error {
 	p.orphan = true
-	name, hash, ok := strings.Cut(line, ":")
+	name, hash, ok := cut(line)
 	if !ok {
 		return errors.New(`want "name:hash", or a rule indented below its user`)
 	}
@@ -157,6 +158,26 @@ func (p *parser) user(number int, line string) error {
 	p.orphan = false
 	p.users = append(p.users, User{Name: name, Hash: hash, Line: number})
 	return nil
+}
+
+// cut splits a user's line at the colon that a hash follows, so that a name may
+// have colons of its own, as client ids made of a MAC address do.
+func cut(line string) (name, hash string, ok bool) {
+	if i := hashAfter(line); i >= 0 {
+		return line[:i], line[i+1:], true
+	}
+	return strings.Cut(line, ":")
+}
+
+// hashAfter returns the place of the first colon that is followed by what a hash
+// begins with, or -1.
+func hashAfter(text string) int {
+	for i := 0; i < len(text); i++ {
+		if rest := text[i+1:]; text[i] == ':' && (strings.HasPrefix(rest, "$") || strings.HasPrefix(rest, "SCRAM-SHA-")) {
+			return i
+		}
+	}
+	return -1
 }
 
 func (p *parser) option(text string) error {
@@ -194,8 +215,8 @@ func ValidName(name string) error {
 		return errors.New("the user name is empty")
 	case len(name) > 65535:
 		return errors.New("the user name is longer than MQTT allows")
-	case strings.Contains(name, ":"):
-		return errors.New("a user name cannot contain a colon")
+	case hashAfter(name) >= 0:
+		return errors.New("a user name cannot contain a colon before $ or SCRAM-SHA-, where a hash begins")
 	case strings.ContainsAny(name[:1], "# \t\ufeff"):
 		return errors.New("a user name cannot start with a space or a number sign")
 	case strings.HasSuffix(name, " "):

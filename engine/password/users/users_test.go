@@ -26,6 +26,7 @@ func TestParse(t *testing.T) {
 		"  allow all \"my \\\"t\\\\/+\" qos 0,2 retain\n" +
 		"  allow publish no-retain no-retain\n" +
 		"  deny subscribe #/# exact qos 1\n" +
+		"d0:4f:7e::1:" + hashB + "\n" + // client ids may have colons
 		"last:" + hashB))
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +40,8 @@ func TestParse(t *testing.T) {
 			{Permit: true, Actions: wire.Publish, Filter: "no-retain", Retain: wire.RetainNever},
 			{Actions: wire.Subscribe, Filter: "#/#", Exact: true, QoS: 0b10},
 		}},
-		{Name: "last", Hash: hashB, Line: 14},
+		{Name: "d0:4f:7e::1", Hash: hashB, Line: 14},
+		{Name: "last", Hash: hashB, Line: 15},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -62,6 +64,8 @@ func TestParseFaults(t *testing.T) {
 		":" + hashA:                                 "line 1: the user name is empty",
 		"#x\nalice:\n":                              `line 2: user "alice" has no password hash`,
 		"alice:  \n":                                `line 1: user "alice" has no password hash`,
+		"a:b:c:secret\n":                            `line 1: user "a": password hash is of an unknown kind`,
+		"a:$6$:" + hashA:                            `line 1: user "a": password hash is malformed`,
 		"alice:secret\n":                            `line 1: user "alice": password hash is of an unknown kind`,
 		"alice:$6$\n":                               `line 1: user "alice": password hash is malformed`,
 		"alice:" + hashA + "=\n":                    `line 1: user "alice": password hash is malformed`,
@@ -134,6 +138,8 @@ func TestSet(t *testing.T) {
 		{file, "carol", strings.Replace(file, "carol:"+hashA, "carol:"+hashB, 1)},
 		{file, "dave", file + "\ndave:" + hashB + "\n"},
 		{"", "dave", "dave:" + hashB + "\n"},
+		{"00:1b:" + hashA + "\n", "00:1b", "00:1b:" + hashB + "\n"},
+		{"00:1b:" + hashA + "\n", "00", "00:1b:" + hashA + "\n00:" + hashB + "\n"},
 	} {
 		if got, err := Set([]byte(test.content), test.name, hashB); err != nil || string(got) != test.want {
 			t.Errorf("%s: %v\n%s", test.name, err, got)
@@ -144,7 +150,8 @@ func TestSet(t *testing.T) {
 func TestSetRefuses(t *testing.T) {
 	for name, err := range map[string]error{
 		"bad hash": second(Set(nil, "a", "plain")),
-		"bad name": second(Set(nil, "a:b", hashA)),
+		"bad name": second(Set(nil, "a:$b", hashA)),
+		"SCRAM":    second(Set(nil, "a:SCRAM-SHA-256", hashA)),
 		"newline":  second(Set(nil, "a\nb", hashA)),
 		"comment":  second(Set(nil, "#a", hashA)),
 		"bom":      second(Set(nil, "\ufeffa", hashA)),
@@ -181,6 +188,7 @@ func TestDelete(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(file), "alice")
 	f.Add([]byte("\ufeffa:"+hashA+"\n allow all \"x y\" qos 0,1 retain exact\n"), "a")
+	f.Add([]byte("00:1b::"+hashB+"\n"), "00:1b:")
 	f.Add([]byte("a:"+hashB+"\n\tdeny publish ${username}/+\n"), "b")
 	f.Fuzz(func(t *testing.T, content []byte, name string) {
 		list, err := Parse(content)

@@ -14,6 +14,7 @@ import (
 
 // Book is a users file ready to be asked. It is not changed after New.
 type Book struct {
+	key     Key
 	entries map[string]entry
 	decoy   string
 	weak    int
@@ -27,6 +28,38 @@ type entry struct {
 // defaultDecoy stands in while there is no user whose hash could be imitated:
 // argon2id as wicket passwd makes it, with a key of zeros.
 const defaultDecoy = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// Key says which of a client's names the names of the users file are
+// (user_id_type, spec ADB-01).
+type Key uint8
+
+// The keys.
+const (
+	ByUsername Key = iota
+	ByClientID
+)
+
+// ParseKey reads username or clientid; empty is username.
+func ParseKey(text string) (Key, error) {
+	switch text {
+	case "", "username":
+		return ByUsername, nil
+	case "clientid":
+		return ByClientID, nil
+	}
+	return 0, errors.New("user_id_type: want username or clientid, not " + strconv.Quote(text))
+}
+
+// name returns the name that a client is looked up by; empty when it shows none.
+func (k Key) name(c *wicket.Connect) string {
+	switch {
+	case k == ByClientID:
+		return c.ClientID
+	case c.HasUsername:
+		return c.Username
+	}
+	return ""
+}
 
 // Rest is what holds where the rules of a user say nothing.
 type Rest struct {
@@ -52,12 +85,12 @@ func ParseRest(text string) (Rest, error) {
 }
 
 // New reads a users file.
-func New(content []byte, rest Rest) (*Book, error) {
+func New(content []byte, key Key, rest Rest) (*Book, error) {
 	list, err := users.Parse(content)
 	if err != nil {
 		return nil, err
 	}
-	b := &Book{entries: make(map[string]entry, len(list))}
+	b := &Book{key: key, entries: make(map[string]entry, len(list))}
 	rights := Rights(rest)
 	for i := range list {
 		u := &list[i]
@@ -120,16 +153,17 @@ func decoy(list []users.User) string {
 	return text
 }
 
-// Authenticate answers a CONNECT. A client without user name or password is
-// none of its business, nor is one with an authentication method, which another
-// plugin has to prove (spec AUTHN-11); everybody else is let in or refused, and the refusal
-// is the same for an unknown user and for a wrong password, in what it says
-// and in the time it takes.
+// Authenticate answers a CONNECT. A client without a password, or without the
+// name that users are looked up by, is none of its business, nor is one with an
+// authentication method, which another plugin has to prove (spec AUTHN-11);
+// everybody else is let in or refused, and the refusal is the same for an unknown
+// user and for a wrong password, in what it says and in the time it takes.
 func (b *Book) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdict {
-	if !c.HasUsername || !c.HasPassword || c.Username == "" || c.AuthMethod != "" {
+	name := b.key.name(c)
+	if !c.HasPassword || name == "" || c.AuthMethod != "" {
 		return wicket.Next()
 	}
-	e, known := b.entries[c.Username]
+	e, known := b.entries[name]
 	hash := e.hash
 	if !known {
 		hash = b.decoy
@@ -139,7 +173,7 @@ func (b *Book) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Verdi
 	case errors.Is(err, wicket.ErrBusy):
 		return wicket.Deny().Reason(wicket.ServerBusy)
 	case err != nil:
-		return wicket.Fail(errors.New("cannot verify the password of user " + strconv.Quote(c.Username) + ": " + err.Error()))
+		return wicket.Fail(errors.New("cannot verify the password of user " + strconv.Quote(name) + ": " + err.Error()))
 	case !ok || !known:
 		// Not authorized, which 3.1.1 clients see as 5, and not 0x86: their
 		// code for that says that the text of the password is malformed.

@@ -35,7 +35,7 @@ func connect(name, password string) *wicket.Connect {
 }
 
 func TestAuthenticate(t *testing.T) {
-	book, err := New([]byte(file), Rest{})
+	book, err := New([]byte(file), ByUsername, Rest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +60,7 @@ func TestAuthenticate(t *testing.T) {
 		{"case matters", connect("Alice", "right"), wicket.CodeDeny, refused, decoy},
 		{"no password", &wicket.Connect{Username: "alice", HasUsername: true}, wicket.CodeNext, wire.Decision{}, ""},
 		{"no user name", &wicket.Connect{Password: []byte("right"), HasPassword: true}, wicket.CodeNext, wire.Decision{}, ""},
+		{"password alone", &wicket.Connect{Username: "alice", Password: []byte("right"), HasPassword: true}, wicket.CodeNext, wire.Decision{}, ""},
 		{"empty user name", connect("", "right"), wicket.CodeNext, wire.Decision{}, ""},
 		{"nothing", &wicket.Connect{}, wicket.CodeNext, wire.Decision{}, ""},
 		{"authentication method", &wicket.Connect{Username: "alice", HasUsername: true, Password: []byte("right"), HasPassword: true,
@@ -76,8 +77,48 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
+// Where names are client ids, the user name says nothing (ADB-01).
+func TestAuthenticateByClientID(t *testing.T) {
+	book, err := New([]byte(file+"d0:4f:7e:2a:00:01:"+hashA+"\n"), ByClientID, Rest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(id, username string) *wicket.Connect {
+		c := connect(username, "right")
+		c.ClientID = id
+		return c
+	}
+	for _, test := range []struct {
+		name string
+		c    *wicket.Connect
+		code wicket.Code
+		asks int
+	}{
+		{"client id", as("alice", "whoever"), wicket.CodeAllow, 1},
+		{"with colons", as("d0:4f:7e:2a:00:01", ""), wicket.CodeAllow, 1},
+		{"password alone", &wicket.Connect{ClientID: "alice", Password: []byte("right"), HasPassword: true}, wicket.CodeAllow, 1},
+		{"wrong password", &wicket.Connect{ClientID: "alice", Password: []byte("wrong"), HasPassword: true}, wicket.CodeDeny, 1},
+		{"user name of somebody", as("mallory", "alice"), wicket.CodeDeny, 1},
+		{"no client id", as("", "alice"), wicket.CodeNext, 0},
+		{"no password", &wicket.Connect{ClientID: "alice", Username: "alice", HasUsername: true}, wicket.CodeNext, 0},
+	} {
+		var b broker
+		if v := book.Authenticate(wicket.TestContext(&b), test.c); v.Code() != test.code || len(b.asked) != test.asks {
+			t.Errorf("%s: %v, asked %q", test.name, v.Code(), b.asked)
+		}
+	}
+	for text, want := range map[string]Key{"": ByUsername, "username": ByUsername, "clientid": ByClientID} {
+		if got, err := ParseKey(text); got != want || err != nil {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	if _, err := ParseKey("client_id"); err == nil {
+		t.Error("client_id is taken")
+	}
+}
+
 func TestAuthenticateWhenTheBrokerCannot(t *testing.T) {
-	book, err := New([]byte(file), Rest{})
+	book, err := New([]byte(file), ByUsername, Rest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +138,7 @@ func TestAuthenticateWhenTheBrokerCannot(t *testing.T) {
 // An empty file lets nobody in, and a broken one is refused (what went wrong
 // in CVE-2018-12551).
 func TestEmptyAndBrokenFiles(t *testing.T) {
-	book, err := New(nil, Rest{})
+	book, err := New(nil, ByUsername, Rest{})
 	if err != nil || book.Len() != 0 {
 		t.Fatal(book, err)
 	}
@@ -106,7 +147,7 @@ func TestEmptyAndBrokenFiles(t *testing.T) {
 		t.Errorf("empty file: %v, asked %q", v.Code(), b.asked)
 	}
 	for _, content := range []string{"alice\n", "alice:\n", ":\n", "alice:right\n", file + "x\n", "\x00"} {
-		if _, err := New([]byte(content), Rest{}); err == nil {
+		if _, err := New([]byte(content), ByUsername, Rest{}); err == nil {
 			t.Errorf("%q: no error", content)
 		}
 	}
@@ -124,7 +165,7 @@ func TestRest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		book, err := New([]byte(file), rest)
+		book, err := New([]byte(file), ByUsername, rest)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +191,7 @@ func TestRest(t *testing.T) {
 func TestWeak(t *testing.T) {
 	digest := ":$emqx-sha256-suffix$salt$" + strings.Repeat("0a", 32) + "\n"
 	for text, want := range map[string]int{"": 0, file: 0, "dave" + digest: 1, file + "dave" + digest + "erin" + digest: 2} {
-		book, err := New([]byte(text), Rest{})
+		book, err := New([]byte(text), ByUsername, Rest{})
 		if err != nil {
 			t.Fatal(err)
 		}
