@@ -2,10 +2,10 @@
 // who may connect and what they may do. It speaks version 1 of the plugin ABI
 // (sdk/ABI.md, sdk/wicket.proto) on wazero and implements auth.Decider.
 //
-// A Host owns what plugins share: the compile cache and the workers that
-// verify password hashes. A Plugin owns one wazero runtime and a few workers.
-// A worker is a goroutine with one instance of the guest; nothing else ever
-// touches that instance, so neither the guest nor its memory is locked.
+// A Host owns what plugins share: compiled modules, each in a wazero runtime of
+// its own (code.go), and the workers that verify password hashes. A Plugin owns a
+// few workers. A worker is a goroutine with one instance of the guest; nothing
+// else ever touches that instance, so neither the guest nor its memory is locked.
 //
 //	any goroutine ── Authenticate/Authorize ──▶ inbox ──▶ worker ──▶ guest
 //	hash workers  ── completion ─────────────▶ inbox ──┘     │

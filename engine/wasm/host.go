@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -33,12 +34,13 @@ type HostOptions struct {
 	Log *slog.Logger // default slog.Default()
 }
 
-// Host is what the plugins of one broker share: the compile cache, the workers
-// that verify password hashes and tokens, and what a plugin keeps over a reload. Its methods may be called by any
-// goroutine.
+// Host is what the plugins of one broker share: compiled modules and their cache,
+// the workers that verify password hashes and tokens, and what a plugin keeps over
+// a reload. Its methods may be called by any goroutine.
 type Host struct {
 	dir    string
 	cache  wazero.CompilationCache
+	codes  codes
 	verify VerifyFunc
 	hashes *pool // passwords
 	tokens *pool
@@ -90,5 +92,5 @@ func NewHost(o HostOptions) (*Host, error) {
 func (h *Host) Close() error {
 	h.hashes.close()
 	h.tokens.close()
-	return h.cache.Close(context.Background())
+	return errors.Join(h.codes.close(), h.cache.Close(context.Background()))
 }

@@ -3,6 +3,7 @@ package wasm
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +22,8 @@ import (
 
 // Open loads a plugin: it checks the module, compiles it, and starts an
 // instance for each worker. The error says what is wrong with the module and
-// what to change. Open takes as long as compiling does, about a second for a
-// Go guest that is not in the cache.
+// what to change. Open takes as long as compiling does, seconds for a Go guest
+// that is not in the cache, and milliseconds for one that the host knows: see codes.
 func (h *Host) Open(ctx context.Context, o Options) (*Plugin, error) {
 	p, err := h.newPlugin(&o)
 	if err != nil {
@@ -133,21 +134,42 @@ func readModule(path string, module []byte, limit int64) ([]byte, error) {
 	return module, nil
 }
 
-// compile makes the plugin's runtime and compiles the module in it. A compile
-// cache that cannot be read or written costs time, not the plugin.
+// compile gives the plugin its code: one that the host knows, or a new one.
 func (p *Plugin) compile(ctx context.Context, m *module, binary []byte) error {
-	err := p.compileWith(ctx, m, binary, p.host.cache)
-	if err == nil || p.host.dir == "" || errors.Is(err, errRefused) {
+	key := codeKey{sha256.Sum256(binary), p.limits.MemoryPages}
+	if known := p.host.codes.take(key); known != nil {
+		p.use(known)
+		return p.check(m, known.wasi)
+	}
+	fresh, err := p.newCode(ctx, m, binary)
+	if err != nil {
 		return err
 	}
-	_ = p.runtime.Close(ctx)
-	if again := p.compileWith(ctx, m, binary, nil); again != nil {
-		return err
-	}
-	purgeCache(p.host.dir)
-	p.log.Warn("compile cache was unusable and has been emptied", "dir", p.host.dir, "error", err)
+	fresh.key, fresh.size = key, int64(len(binary))
+	p.host.codes.add(fresh)
+	p.use(fresh)
 	return nil
 }
+
+// newCode compiles a module. A compile cache that cannot be read or written costs
+// time, not the plugin.
+func (p *Plugin) newCode(ctx context.Context, m *module, binary []byte) (*code, error) {
+	dir := p.host.dir
+	c, err := p.compileWith(ctx, m, binary, p.host.cache)
+	if err == nil || dir == "" || errors.Is(err, errRefused) {
+		return c, err
+	}
+	c, again := p.compileWith(ctx, m, binary, nil)
+	if again != nil {
+		return nil, err
+	}
+	purgeCache(dir)
+	p.log.Warn("compile cache was unusable and has been emptied", "dir", dir, "error", err)
+	return c, nil
+}
+
+// use makes a code the plugin's own until it is closed.
+func (p *Plugin) use(c *code) { p.code, p.runtime, p.compiled = c, c.runtime, c.compiled }
 
 // errRefused marks a module that the host does not want, cache or no cache.
 var errRefused = errors.New("refused")
@@ -158,7 +180,16 @@ type refusal struct{ error }
 // Is makes errors.Is(err, errRefused) true.
 func (refusal) Is(target error) bool { return target == errRefused }
 
-func (p *Plugin) compileWith(ctx context.Context, m *module, binary []byte, cache wazero.CompilationCache) error {
+// check refuses a module that this plugin must not have.
+func (p *Plugin) check(m *module, wasi map[string]string) error {
+	if err := m.check(p.name, p.limits, p.features, wasi); err != nil {
+		return refusal{err}
+	}
+	return nil
+}
+
+// compileWith checks and compiles a module in a runtime of its own.
+func (p *Plugin) compileWith(ctx context.Context, m *module, binary []byte, cache wazero.CompilationCache) (*code, error) {
 	cfg := wazero.NewRuntimeConfig().
 		WithCoreFeatures(m.features()).
 		WithMemoryLimitPages(p.limits.MemoryPages).
@@ -169,24 +200,37 @@ func (p *Plugin) compileWith(ctx context.Context, m *module, binary []byte, cach
 	if cache != nil {
 		cfg = cfg.WithCompilationCache(cache)
 	}
-	p.runtime = wazero.NewRuntimeWithConfig(ctx, cfg)
-	wasi, err := link(ctx, p.runtime)
-	if err != nil {
+	c := &code{runtime: wazero.NewRuntimeWithConfig(ctx, cfg)}
+	if err := p.fill(ctx, c, m, binary); err != nil {
+		_ = c.close() // what was wrong before says more
+		return nil, err
+	}
+	return c, nil
+}
+
+// fill gives a runtime the functions that a guest may import, and the module.
+func (p *Plugin) fill(ctx context.Context, c *code, m *module, binary []byte) (err error) {
+	if c.wasi, err = link(ctx, c.runtime); err != nil {
 		return err
 	}
-	if err := linkMeter(ctx, p.runtime); err != nil {
+	if err := linkMeter(ctx, c.runtime); err != nil {
 		return err
 	}
-	if err := m.check(p.name, p.limits, p.features, wasi); err != nil {
-		return refusal{err}
+	if err := p.check(m, c.wasi); err != nil {
+		return err
 	}
+	return c.translate(ctx, binary)
+}
+
+// translate rewrites a module and compiles it.
+func (c *code) translate(ctx context.Context, binary []byte) error {
 	metered, err := meter.Rewrite(binary)
 	if err != nil {
 		return refusal{fmt.Errorf("the module %w", err)}
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, compileTime, errCompileTime)
 	defer cancel()
-	p.compiled, err = p.runtime.CompileModule(experimental.WithCompilationWorkers(limited, compileWorkers()), metered)
+	c.compiled, err = c.runtime.CompileModule(experimental.WithCompilationWorkers(limited, compileWorkers()), metered)
 	if limited.Err() != nil { // it is not the cache
 		err = refusal{context.Cause(limited)}
 	}

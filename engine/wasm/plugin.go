@@ -3,7 +3,6 @@ package wasm
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -118,6 +117,7 @@ type Plugin struct {
 	kept      *kept
 	minor     atomic.Int32 // of the ABI that the guest wants
 
+	code     *code // nil: none yet, or none any more
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
 	workers  []*worker
@@ -317,17 +317,12 @@ func (p *Plugin) close(ctx context.Context) error {
 	close(p.stop)
 	p.wg.Wait()
 	p.host.release(p)
-	if p.runtime == nil {
+	if p.code == nil {
 		return nil
 	}
-	background := context.Background() // closing must not stop half way
-	var errs []error
-	if p.compiled != nil {
-		errs = append(errs, p.compiled.Close(background))
-	}
-	errs = append(errs, p.runtime.Close(background))
+	err := p.host.codes.leave(p.code)
 	// Somebody may hold on to a closed plugin; the megabytes of code need not
 	// stay for that. Nobody but the workers, which have ended, looked at these.
-	p.runtime, p.compiled, p.config, p.files = nil, nil, nil, nil
-	return errors.Join(errs...)
+	p.code, p.runtime, p.compiled, p.config, p.files = nil, nil, nil, nil, nil
+	return err
 }
