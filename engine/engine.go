@@ -24,6 +24,7 @@ import (
 	"github.com/wicketmq/wicket/engine/broker"
 	"github.com/wicketmq/wicket/engine/config"
 	"github.com/wicketmq/wicket/engine/reactor"
+	"github.com/wicketmq/wicket/engine/signer"
 	"github.com/wicketmq/wicket/engine/topic"
 	"github.com/wicketmq/wicket/engine/transport/tlsio"
 	"github.com/wicketmq/wicket/engine/upstream"
@@ -36,6 +37,10 @@ type Options struct {
 	CPUs   int // event loops when the configuration does not say; 0 = GOMAXPROCS
 	Log    *slog.Logger
 	Level  *slog.LevelVar // moved by a reload; may be nil
+
+	// Signer are the arguments by which this program calls [signer.Serve]; none
+	// makes all signatures in this process.
+	Signer []string
 }
 
 // Engine is a running broker.
@@ -52,6 +57,8 @@ type Engine struct {
 	host      *wasm.Host // what all plugins share
 	plugins   plugins    // those of the gate in use
 	broker    *broker.Broker
+	pool      *tlsio.Pool // of handshakes
+	signer    *signer.Signer
 	reactor   *reactor.Reactor
 	bans      *ban.List
 	serving   atomic.Bool // the reactor is there
@@ -82,6 +89,9 @@ func Start(o Options) (*Engine, error) {
 	e.revoked = newRevocation(o.Config.CRLCache, o.Log, e.alarms, e.rejudge)
 	e.bundles.revocation = e.revoked.checker
 	e.bundles.challenge = e.issuance.challenges.For
+	e.pool = tlsio.NewPool(0, max(1, loops(o)-1)) // one processor stays for those who are in
+	e.signer = newSigner(o, e.pool)
+	e.bundles.signer = e.signer.Key
 	e.upstreams = upstream.NewSet(upstreamChanged(e.alarms))
 	err := e.openBans(o.Config)
 	if err == nil {
@@ -125,10 +135,20 @@ func (e *Engine) start(o Options) (obtain func(), err error) {
 	e.broker = broker.New(brokerOptions(o.Config, loops, e.gate.Load, o.Log))
 	e.reactor, err = reactor.Start(reactor.Options{
 		Listeners: listeners, Loops: loops, Broker: e.broker, Gate: e.gate.Load,
-		Pool: tlsio.NewPool(0, max(1, loops-1)), Log: o.Log, // one processor stays for those who are in
+		Pool: e.pool, Log: o.Log,
 	})
 	e.serving.Store(err == nil)
 	return obtain, err
+}
+
+// newSigner makes what signs handshakes with RSA keys. It has no process until a
+// pool is crowded.
+func newSigner(o Options, pool *tlsio.Pool) *signer.Signer {
+	s := signer.Options{Lines: pool.Running(), Crowded: pool.Crowded, Log: o.Log}
+	if o.Config.Signer.Enable {
+		s.Arguments = o.Signer
+	}
+	return signer.New(s)
 }
 
 // rejudge asks about every connected client whether its certificate is still
@@ -246,6 +266,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	e.closePlugins()
 	e.upstreams.Close()
 	e.revoked.close()
+	e.signer.Close()
 	e.log.Info("stopped")
 	return e.reactor.Err()
 }

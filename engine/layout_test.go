@@ -49,6 +49,7 @@ var order = []string{
 	"engine/crl",
 	"engine/fetch",
 	"engine/cert",
+	"engine/signer",
 	"engine/topic",
 	"engine/mqtt",
 	"engine/alarm",

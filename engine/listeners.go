@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type bundles struct {
 	revocation func(config.TLS) (cert.Revocation, error)
 
 	challenge func(serverName string) *tls.Certificate // answers an ACME authority; may be nil
+	signer    func(crypto.Signer) crypto.Signer        // makes the keys that handshakes use; may be nil
 }
 
 // prepare loads the material that a configuration names for the listeners in
@@ -66,7 +68,17 @@ func (b bundles) options(cfg *config.Config, t config.TLS) (cert.Options, error)
 	if o.Await {
 		o.Challenge = b.challenge
 	}
+	o.Signer = b.signer
 	return o, err
+}
+
+// load loads what a listener's section names.
+func (b bundles) load(cfg *config.Config, t config.TLS) (*tls.Config, *cert.Bundle, error) {
+	options, err := b.options(cfg, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	return cert.ServerConfig(options)
 }
 
 // tlsName is the name of a TLS listener in the configuration.
@@ -133,11 +145,7 @@ func listener(cfg *config.Config, name string, l config.Listener) (reactor.Liste
 
 // serverConfig loads a listener's certificates.
 func (e *Engine) serverConfig(cfg *config.Config, name string, t config.TLS) (*tls.Config, error) {
-	options, err := e.bundles.options(cfg, t)
-	if err != nil {
-		return nil, err
-	}
-	server, bundle, err := cert.ServerConfig(options)
+	server, bundle, err := e.bundles.load(cfg, t)
 	if err != nil {
 		return nil, err
 	}

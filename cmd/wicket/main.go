@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wicketmq/wicket/engine/config"
+	"github.com/wicketmq/wicket/engine/signer"
 )
 
 // Exit codes, the same for every subcommand.
@@ -72,8 +73,21 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), statusCommand(), ctlCommand(), banCommand(), certCommand(), configCommand(), importCommand(), passwdCommand(),
-		pluginCommand(), versionCommand())
+		pluginCommand(), signCommand(), versionCommand())
 	return root
+}
+
+// signCommandName is the command that the broker starts, and nobody else.
+const signCommandName = "sign"
+
+func signCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    signCommandName,
+		Short:  "Make signatures for the broker that has started this process",
+		Hidden: true,
+		Args:   noArgs,
+		RunE:   func(*cobra.Command, []string) error { return signer.Serve() },
+	}
 }
 
 func versionCommand() *cobra.Command {

@@ -124,7 +124,7 @@ func (f *runFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	}
 	sig := catchSignals()
 	defer sig.release()
-	e, err := engine.Start(engine.Options{Config: cfg, CPUs: spareProcessor(), Log: log, Level: &level})
+	e, err := engine.Start(engine.Options{Config: cfg, CPUs: spareProcessor(), Log: log, Level: &level, Signer: []string{signCommandName}})
 	if err != nil {
 		return err
 	}

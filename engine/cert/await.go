@@ -39,7 +39,7 @@ func (o *Options) forAll(now time.Time) (served, []string, error) {
 	p, err := o.pair(o.Files, now)
 	switch {
 	case err == nil:
-		return served{files: o.Files, chain: p.chain, cert: p.certificate()}, p.warnings, nil
+		return served{files: o.Files, chain: p.chain, cert: o.certificate(p)}, p.warnings, nil
 	case !o.Await:
 		return served{}, nil, err
 	}

@@ -62,7 +62,7 @@ func loadServed(o Options, now time.Time) ([]served, []string, error) {
 		if p.chain[0].VerifyHostname(strings.Replace(name, "*", "any", 1)) != nil {
 			warnings = append(warnings, fmt.Sprintf("sni %q: certfile %q does not cover that name, so that clients will refuse it", s.Name, s.Certfile))
 		}
-		out, warnings = append(out, served{name, f, p.chain, p.certificate()}), append(warnings, p.warnings...)
+		out, warnings = append(out, served{name, f, p.chain, o.certificate(p)}), append(warnings, p.warnings...)
 	}
 	return out, warnings, nil
 }

@@ -1,6 +1,7 @@
 package cert
 
 import (
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -35,6 +36,10 @@ type Options struct {
 	// used, what is in use stays, and where there is nothing clients are refused.
 	Await     bool
 	Challenge func(serverName string) *tls.Certificate // answers of tls-alpn-01 (RFC 8737); may be nil
+
+	// Signer makes the key that handshakes sign with of one that was loaded, for
+	// the same public key; nil leaves it as it is.
+	Signer func(crypto.Signer) crypto.Signer
 
 	Now func() time.Time // nil means time.Now
 
@@ -212,6 +217,15 @@ func (l *loaded) askClients(o Options, now time.Time) error {
 		l.config.ClientAuth = tls.RequireAndVerifyClientCert
 	}
 	return nil
+}
+
+// certificate is what handshakes use of a pair.
+func (o *Options) certificate(p *pair) *tls.Certificate {
+	c := p.certificate()
+	if o.Signer != nil {
+		c.PrivateKey = o.Signer(p.key)
+	}
+	return c
 }
 
 func (p *pair) certificate() *tls.Certificate {

@@ -34,6 +34,7 @@ type Config struct {
 	MQTT      MQTT                `key:"mqtt" reload:"restart" doc:"Protocol limits, for each client unless the sentence says otherwise."`
 	ACME      ACME                `key:"acme" doc:"Authority that issues the certificates of TLS listeners with acme_domains."`
 	CRLCache  CRLCache            `key:"crl_cache" reload:"restart" doc:"Revocation lists, fetched once for all listeners."`
+	Signer    Signer              `key:"signer" reload:"restart" doc:"The process that makes RSA signatures while many clients shake hands."`
 	Control   Control             `key:"control" doc:"The socket of wicket status, wicket ctl and wicket plugin list."`
 	Memory    Memory              `key:"memory" doc:"How much memory the broker takes before garbage is collected."`
 	Log       Log                 `key:"log" doc:"What the broker writes to standard error."`
@@ -161,6 +162,11 @@ type Retained struct {
 type Outbound struct {
 	HighWater ByteSize `key:"high_water" default:"1MB" min:"4KB" max:"1GB" doc:"Bytes unsent at which QoS 0 messages for the client are dropped and the others stay in its queue."`
 	Max       ByteSize `key:"max" default:"8MB" min:"64KB" max:"4GB" doc:"Bytes unsent at which the connection is closed. Must leave room for high_water and one packet of max_packet_size."`
+}
+
+// Signer is the process that makes RSA signatures in a flood of handshakes.
+type Signer struct {
+	Enable bool `key:"enable" default:"true" doc:"Whether signatures with RSA keys are made by a process of their own, of the lowest priority, while TLS handshakes wait for a processor, so that clients that are in do not feel it. It is started when it is needed and ends a minute or two after. Linux only; elsewhere, and for other kinds of keys, the broker makes all signatures itself."`
 }
 
 // Control is the socket on which a running broker is looked into and steered.

@@ -59,7 +59,8 @@ func NewPool(inProgress, running int) *Pool {
 	if running <= 0 {
 		running = runtime.GOMAXPROCS(0)
 	}
-	p := &Pool{crowd: crowd{limit: inProgress, sources: map[netip.Prefix]*source{}}, slots: make(slots, running)}
+	p := &Pool{crowd: crowd{limit: inProgress, sources: map[netip.Prefix]*source{}}}
+	p.slots = slots{tokens: make(chan struct{}, running)}
 	p.context = cert.WithWaiter(context.Background(), p.slots.without)
 	return p
 }
@@ -108,11 +109,18 @@ func (p *Pool) run(c *Conn, deadline time.Time) (err error) {
 	return c.Handshake(ctx)
 }
 
+// Running is how many handshakes compute at once.
+func (p *Pool) Running() int { return cap(p.slots.tokens) }
+
+// Crowded reports whether a handshake waits until it may compute, or one has
+// waited in the last second.
+func (p *Pool) Crowded() bool { return p.slots.crowded() }
+
 // Stats returns the figures of this moment.
 func (p *Pool) Stats() Stats {
 	return Stats{
 		Active:    int(p.active.Load()),
-		Computing: len(p.slots),
+		Computing: len(p.slots.tokens),
 		Refused:   p.refused.Load(),
 		GaveWay:   p.gaveWay.Load(),
 		Panics:    p.panics.Load(),
@@ -133,18 +141,43 @@ func (*PanicError) HandshakeReason() cert.Reason { return cert.ReasonInternal }
 
 // slots counts those who compute: one token each. A nil *slots is without
 // bound. Waiters are served in the order of their arrival.
-type slots chan struct{}
+type slots struct {
+	tokens  chan struct{}
+	waiting atomic.Int32
+	waited  atomic.Int64 // when somebody last began to wait: nanoseconds since epoch
+}
+
+// epoch is what times are counted from.
+var epoch = time.Now()
 
 func (s *slots) acquire() {
-	if s != nil {
-		*s <- struct{}{}
+	if s == nil {
+		return
 	}
+	select {
+	case s.tokens <- struct{}{}:
+		return
+	default:
+	}
+	s.waited.Store(int64(time.Since(epoch)))
+	s.waiting.Add(1)
+	s.tokens <- struct{}{}
+	s.waiting.Add(-1)
 }
 
 func (s *slots) release() {
 	if s != nil {
-		<-*s
+		<-s.tokens
 	}
+}
+
+// crowded reports whether somebody waits or has begun to in the last second.
+func (s *slots) crowded() bool {
+	if s.waiting.Load() > 0 {
+		return true
+	}
+	at := s.waited.Load()
+	return at != 0 && time.Since(epoch)-time.Duration(at) < time.Second
 }
 
 // without runs f, which may block, on a goroutine that holds a slot, while

@@ -240,7 +240,7 @@ func TestPanicCostsOneHandshake(t *testing.T) {
 
 func TestPoolDefaults(t *testing.T) {
 	p := NewPool(0, 0)
-	if p.crowd.limit != DefaultHandshakes || cap(p.slots) != runtime.GOMAXPROCS(0) {
-		t.Errorf("%d, %d", p.crowd.limit, cap(p.slots))
+	if p.crowd.limit != DefaultHandshakes || p.Running() != runtime.GOMAXPROCS(0) {
+		t.Errorf("%d, %d", p.crowd.limit, p.Running())
 	}
 }
