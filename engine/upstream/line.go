@@ -3,10 +3,7 @@ package upstream
 import (
 	"bufio"
 	"errors"
-	"fmt"
-	"math"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,14 +13,14 @@ import (
 // a time. One goroutine reads it for as long as it lives, so that its end is
 // noticed also while nothing is under way; whoever puts a call on it has it
 // written. That costs half of what a connection of http.Transport does, whose
-// goroutines hand every request and answer on to each other. Answers are read
-// by net/http.
+// goroutines hand every request and answer on to each other.
 type line struct {
 	c     *conn
 	raw   net.Conn // below TLS
 	rw    net.Conn
 	in    limited
 	br    *bufio.Reader
+	head  []byte // of the answer that is being read
 	wrote chan written
 	phase atomic.Int32
 	began time.Time // when the call under way was written
@@ -245,43 +242,4 @@ func (l *line) written() written {
 	case <-t.C:
 		return written{1, errEarly}
 	}
-}
-
-// head is what http.ReadResponse must know of a HEAD.
-var head = &http.Request{Method: http.MethodHead}
-
-// answer reads the answer to a request, of which the first byte is there unless
-// there is an error. again says that the line may be used again.
-func (l *line) answer(r *Request, err error) (out Response, again bool, _ error) {
-	if err != nil {
-		return out, false, err
-	}
-	defer func() {
-		if bug := recover(); bug != nil {
-			out, again, err = Response{}, false, fmt.Errorf("bug: %v", bug)
-		}
-	}()
-	var request *http.Request
-	if r.Method == http.MethodHead {
-		request = head
-	}
-	for range 1 + maxInterim {
-		res, err := http.ReadResponse(l.br, request)
-		switch {
-		case err != nil:
-			return out, false, err
-		case res.StatusCode == http.StatusSwitchingProtocols:
-			return out, false, errSwitches
-		case res.StatusCode < 200:
-			continue
-		}
-		l.in.left = math.MaxInt64
-		body, err := l.c.read(res)
-		if err != nil {
-			return out, false, err
-		}
-		l.c.served.Store(true)
-		return Response{Status: res.StatusCode, Header: list(res.Header), Body: body}, !res.Close && l.br.Buffered() == 0, nil
-	}
-	return out, false, errInterim
 }

@@ -272,12 +272,16 @@ func hostField(u *url.URL) (string, error) {
 
 func token(s string) bool {
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
+		if !tokenByte(s[i]) {
 			return false
 		}
 	}
 	return s != ""
+}
+
+// tokenByte reports whether a byte may stand in a token (RFC 9110 section 5.6.2).
+func tokenByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 func fieldValue(s string) bool {

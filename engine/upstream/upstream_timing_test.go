@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/tls"
 	"fmt"
@@ -166,4 +167,36 @@ func BenchmarkCheck(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkAnswer is what it takes to read an answer that has arrived.
+func BenchmarkAnswer(b *testing.B) {
+	const text = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Sun, 22 Nov 2026 04:07:01 GMT\r\nContent-Length: 18\r\n\r\n" + `{"result":"allow"}`
+	b.Run("here", func(b *testing.B) {
+		l, in, r := reading("", 64<<10), strings.NewReader(""), new(Request)
+		b.ReportAllocs()
+		for b.Loop() {
+			in.Reset(text)
+			l.br.Reset(in)
+			if out, again, err := l.answer(r, nil); err != nil || !again || out.Status != 200 {
+				b.Fatal(out, again, err)
+			}
+		}
+	})
+	b.Run("net-http", func(b *testing.B) {
+		c, in := &conn{s: &settings{Options: Options{MaxResponse: 64 << 10}}}, strings.NewReader("")
+		br := bufio.NewReader(in)
+		b.ReportAllocs()
+		for b.Loop() {
+			in.Reset(text)
+			br.Reset(in)
+			res, err := http.ReadResponse(br, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := c.read(res); err != nil || len(list(res.Header)) != 3 {
+				b.Fatal(err)
+			}
+		}
+	})
 }
