@@ -41,8 +41,9 @@ func pluginBuildCommand() *cobra.Command {
 		Short: "Compile the plugin in a directory with the toolchain of its language",
 		Long: `Compile the plugin in a directory, the current one unless named, to a module that
 is called like the directory. The toolchain of its language has to be there;
-what to install is said when it is not. The module is replaced in one step: a
-running broker that uses it loads the new one.`,
+what to install is said when it is not. A directory without an SDK is built with
+the one that is in this program. The module is replaced in one step: a running
+broker that uses it loads the new one.`,
 		Example: `  wicket plugin build
   wicket plugin build door --out /etc/wicket/door.wasm`,
 		Args: atMostOne("the directory of a plugin"),

@@ -3,45 +3,87 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // Each folder of examples is in their table and has a README whose commands do
 // what they say: a copy of the folder, beside the SDKs of this checkout, is built
-// and passes its cases, and the lines of configuration are good. Those that cargo
-// and npm build are left to package sdk/tck, which has the time.
+// and passes its cases, and the lines of configuration are good. So does a copy that
+// stands alone, for which the SDK is the one in the program. The compilers of Rust
+// and AssemblyScript take their time: TestSoakExamples.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds plugins")
 	}
-	need(t, "clang")
+	runExamples(t, "go", "c")
+}
+
+func runExamples(t *testing.T, languages ...string) {
+	t.Helper()
 	root := checkout(t)
 	folders, err := filepath.Glob(filepath.Join(root, "examples", "*", "README.md"))
 	if err != nil || len(folders) < 7 {
 		t.Fatal(folders, err)
 	}
 	table := read(t, filepath.Join(root, "examples", "README.md"))
+	hello := read(t, filepath.Join(root, "examples", "go-hello", "cases.yaml"))
 	for _, page := range folders {
 		dir := filepath.Dir(page)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
-			if !strings.Contains(table, "| ["+filepath.Base(dir)+"]("+filepath.Base(dir)+") |") {
+			name := filepath.Base(dir)
+			if !strings.Contains(table, "| ["+name+"]("+name+") |") {
 				t.Error("examples/README.md does not have it")
 			}
-			commands, config := onPage(t, page)
-			write(t, filepath.Join(dir, "wicket.yaml"), config+"\nlisteners: { tcp: { default: { bind: \"127.0.0.1:0\" } } }\n")
-			if strings.Contains(commands, "cargo ") || strings.Contains(commands, "npm ") {
+			if strings.HasSuffix(name, "-hello") && read(t, filepath.Join(dir, "cases.yaml")) != hello {
+				t.Error("it has other cases than go-hello")
+			}
+			with := exampleOf(dir)
+			if !slices.Contains(languages, with.language) {
 				return
 			}
-			// Without the directory in it the module is the same each time, and its
-			// compiled form is cached.
-			must(t, dir, "sh", "-e", "-c", "export GOFLAGS=-trimpath PATH="+filepath.Dir(binary)+":$PATH\n"+commands)
-			write(t, filepath.Join(dir, "users"), aliceLine)
-			must(t, dir, binary, "config", "check", "-c", "wicket.yaml")
+			with.needed(t)
+			example(t, page, with)
 		})
 	}
+}
+
+// example does what the README of an example says.
+func example(t *testing.T, page string, with toolchain) {
+	t.Helper()
+	dir, alone := filepath.Dir(page), filepath.Join(t.TempDir(), filepath.Base(filepath.Dir(page)))
+	if err := os.CopyFS(alone, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	commands, config := onPage(t, page)
+	commands = strings.ReplaceAll(commands, "npm install\n", "") // buildPath has it
+	inRust := with.language == "rust"
+	run := func(dir string) {
+		must(t, dir, "sh", "-e", "-c", "PATH="+filepath.Dir(binary)+":"+buildPath(inRust)+"\n"+commands)
+	}
+	run(dir)
+	write(t, filepath.Join(dir, "users"), aliceLine)
+	write(t, filepath.Join(dir, "wicket.yaml"), config+"\nlisteners: { tcp: { default: { bind: \"127.0.0.1:0\" } } }\n")
+	must(t, dir, binary, "config", "check", "-c", "wicket.yaml")
+	if !inRust { // cargo has to be told where the SDK is
+		run(alone)
+	}
+}
+
+// exampleOf is the language of the plugin in a directory.
+func exampleOf(dir string) toolchain {
+	for _, c := range toolchains[2:] {
+		if exists(filepath.Join(dir, c.source)) {
+			return c
+		}
+	}
+	if exists(filepath.Join(dir, "main.go")) {
+		return toolchains[0]
+	}
+	return toolchains[1]
 }
 
 // aliceLine is a users file.

@@ -19,13 +19,30 @@ type lang struct {
 	sources []string // patterns of names that a rebuild depends on
 	tool    string   // program that builds; one in node_modules of the plugin goes before that of the system
 	install string   // what to do when it is not there
-	build   func(dir, out string) (args, env []string, err error)
+	build   func(j *job) (args, env []string, err error)
 	made    string // pattern of the module that it makes, when it cannot be told where to
+}
+
+// job is one run of a toolchain.
+type job struct {
+	lang *lang
+	dir  string // of the plugin, where the toolchain runs
+	out  string // the module to write, an absolute path
+	temp string // directory that ends with the job
+}
+
+// sdk is the directory below which the SDK is: the plugin's own, or else the one
+// that is in this program.
+func (j *job) sdk() (string, error) {
+	if own := j.lang.sdkIn(j.dir); own != "" {
+		return own, nil
+	}
+	return j.temp, j.lang.lend(j.temp)
 }
 
 var languages = []*lang{
 	{
-		name: "go", sdk: "sdk/go", marks: []string{"go.mod"}, sources: []string{"*.go", "go.mod", "go.sum"},
+		name: "go", sdk: "sdk/go", marks: []string{"go.mod", "*.go"}, sources: []string{"*.go", "go.mod", "go.sum"},
 		tool: "go", install: "install Go 1.24 or newer: https://go.dev/dl or apt-get install golang-go", build: buildGo,
 	},
 	{
@@ -46,21 +63,33 @@ var languages = []*lang{
 }
 
 // buildGo calls the stock toolchain: the same source gives the same bytes in
-// any directory, whatever the environment says.
-func buildGo(_, out string) (args, env []string, err error) {
-	return []string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w -buildid=", "-buildmode=c-shared", "-o", out, "."},
-		[]string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=", "GOEXPERIMENT=", "GOWORK=off"}, nil
+// any directory, whatever the environment says. A directory that belongs to no Go
+// module is built as if New had made it.
+func buildGo(j *job) (args, env []string, err error) {
+	args = []string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w -buildid=", "-buildmode=c-shared", "-o", j.out}
+	if module(j.dir) == "" {
+		overlay, err := j.lang.overlay(j.dir, j.temp)
+		if err != nil {
+			return nil, nil, err
+		}
+		args = append(args, "-overlay", overlay)
+	}
+	return append(args, "."), []string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=", "GOEXPERIMENT=", "GOWORK=off"}, nil
 }
 
 // buildC compiles all files of the directory without a C library. An overflow
 // of the stack is a trap, not a change of data.
-func buildC(dir, out string) (args, env []string, err error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.c"))
+func buildC(j *job) (args, env []string, err error) {
+	files, err := filepath.Glob(filepath.Join(j.dir, "*.c"))
+	if err != nil {
+		return nil, nil, err
+	}
+	sdk, err := j.sdk()
 	if err != nil {
 		return nil, nil, err
 	}
 	args = []string{"--target=wasm32", "-std=c11", "-O2", "-Wall", "-mbulk-memory", "-nostdlib",
-		"-Wl,--no-entry,--stack-first,--strip-debug,-z,stack-size=65536", "-Iwicket/sdk/c", "-I.", "-o", out}
+		"-Wl,--no-entry,--stack-first,--strip-debug,-z,stack-size=65536", "-I" + sdk + "/sdk/c", "-I.", "-o", j.out}
 	for _, f := range files {
 		args = append(args, filepath.Base(f))
 	}
@@ -69,14 +98,15 @@ func buildC(dir, out string) (args, env []string, err error) {
 
 // buildRust calls cargo, which needs no network for a plugin whose only
 // dependency is the SDK.
-func buildRust(string, string) (args, env []string, err error) {
+func buildRust(*job) (args, env []string, err error) {
 	return []string{"build", "--release", "--quiet", "--target", "wasm32-unknown-unknown"}, []string{"CARGO_TARGET_DIR=target"}, nil
 }
 
 // buildAssemblyScript calls the compiler, which finds the SDK as a package
 // beside the plugin: npm has only the compiler itself to fetch.
-func buildAssemblyScript(_, out string) (args, env []string, err error) {
-	return []string{"assembly/index.ts", "--path", "wicket", "--config", "wicket/@wicketmq/plugin/asconfig.json", "--outFile", out}, nil, nil
+func buildAssemblyScript(j *job) (args, env []string, err error) {
+	sdk, err := j.sdk()
+	return []string{"assembly/index.ts", "--path", sdk, "--config", sdk + "/@wicketmq/plugin/asconfig.json", "--outFile", j.out}, nil, err
 }
 
 // Output is the file that Build makes of a directory: it is called like it.
@@ -102,7 +132,12 @@ func Build(ctx context.Context, dir, out string) error {
 	}
 	next := out + ".new"
 	defer os.Remove(next)
-	args, env, err := l.build(dir, next)
+	temp, err := os.MkdirTemp("", "wicket-sdk-")
+	if err != nil {
+		return fmt.Errorf("cannot build %q: %w", dir, err)
+	}
+	defer os.RemoveAll(temp)
+	args, env, err := l.build(&job{lang: l, dir: dir, out: next, temp: temp})
 	if err != nil {
 		return fmt.Errorf("cannot build %q: %w", dir, err)
 	}

@@ -14,8 +14,6 @@ import (
 	"slices"
 	"strings"
 	"text/template"
-
-	"github.com/wicketmq/wicket/sdk"
 )
 
 // The templates of a language are in a directory of its name. Those in common
@@ -57,10 +55,7 @@ func New(dir, language string) error {
 			return fmt.Errorf("cannot make plugin %q: %w", called, err)
 		}
 	}
-	err = sdk.Files(language, func(name string, content []byte) error {
-		return write(filepath.Join(dir, p.SDK, filepath.FromSlash(l.sdk), filepath.FromSlash(name)), content)
-	})
-	if err != nil {
+	if err := l.lend(filepath.Join(dir, p.SDK)); err != nil {
 		return fmt.Errorf("cannot make plugin %q: %w", called, err)
 	}
 	return nil
@@ -84,18 +79,23 @@ func fill(dir, from string, p plugin) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
-		t, err := template.New(name).Delims("[[", "]]").ParseFS(templates, name)
-		if err != nil {
-			return err
-		}
-		var b bytes.Buffer
-		if err := t.ExecuteTemplate(&b, filepath.Base(name), p); err != nil {
-			return err
-		}
 		to := strings.TrimSuffix(strings.TrimPrefix(name, from+"/"), ".tmpl")
 		to = strings.ReplaceAll(to, "dot-", ".")
-		return write(filepath.Join(dir, filepath.FromSlash(to)), b.Bytes())
+		return render(name, filepath.Join(dir, filepath.FromSlash(to)), p)
 	})
+}
+
+// render writes what a template says of a plugin.
+func render(name, to string, p plugin) error {
+	t, err := template.New(name).Delims("[[", "]]").ParseFS(templates, name)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, filepath.Base(name), p); err != nil {
+		return err
+	}
+	return write(to, b.Bytes())
 }
 
 func write(file string, content []byte) error {
