@@ -176,3 +176,23 @@ func TestCodeRefused(t *testing.T) {
 		t.Error("it is kept")
 	}
 }
+
+// wicket plugin test inspects a module and then opens it for each case: that is one
+// compilation.
+func TestCodeInspected(t *testing.T) {
+	h := newHost(t, HostOptions{})
+	if info, err := h.Inspect(context.Background(), guest(t, "behave")); err != nil || len(info.Problems) > 0 {
+		t.Fatal(info, err)
+	}
+	if len(h.codes.idle) != 1 {
+		t.Fatalf("%d codes are kept", len(h.codes.idle))
+	}
+	known := h.codes.idle[0]
+	for range 3 {
+		p := open(t, h, Options{Workers: 1})
+		if p.code != known {
+			t.Error("it was compiled again")
+		}
+		closePlugin(t, p)
+	}
+}
