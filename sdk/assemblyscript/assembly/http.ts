@@ -1,4 +1,5 @@
 import { Property } from "./event";
+import { readProperty } from "./message";
 import { Reader, Writer } from "./wire";
 
 // A request to an upstream, which is an HTTP server that the operator has named.
@@ -67,13 +68,7 @@ export class HttpResponse {
     while (r.next()) {
       switch (r.num) {
         case 1: this.status = r.u32(); break;
-        case 2: {
-          const m = r.message(), v = new Property();
-          v.read(m);
-          r.embedded(m);
-          this.headers.push(v);
-          break;
-        }
+        case 2: readProperty(r, this.headers); break;
         case 3: this.body = r.bytes(); break;
       }
     }

@@ -2,6 +2,8 @@
 // what two readers might understand differently is refused, such as a key that comes
 // twice, half a surrogate pair, bytes that are not UTF-8, or more than 64 levels.
 
+import { validUTF8 } from "./wire";
+
 enum Kind { Null, Bool, Number, Text, List, Object }
 
 export class Json {
@@ -17,7 +19,7 @@ export class Json {
 
   // The same for bytes, such as a body.
   static parseBytes(b: Uint8Array): Json | null {
-    if (!validUTF8(b)) return null;
+    if (!validUTF8(b.dataStart, b.length)) return null;
     return Json.parse(String.UTF8.decodeUnsafe(b.dataStart, b.length));
   }
 
@@ -229,22 +231,4 @@ class Parser {
     }
     return n;
   }
-}
-
-// No overlong forms, no surrogates, nothing above U+10FFFF.
-function validUTF8(b: Uint8Array): bool {
-  for (let i = 0; i < b.length;) {
-    const c = b[i++];
-    if (c < 0x80) continue;
-    if (c < 0xc2 || c > 0xf4) return false;
-    let low: u8 = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-    let high: u8 = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-    for (let more = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3; more > 0; more--) {
-      if (i == b.length || b[i] < low || b[i] > high) return false;
-      low = 0x80;
-      high = 0xbf;
-      i++;
-    }
-  }
-  return true;
 }

@@ -8,7 +8,7 @@ import { Jwt } from "./jwt";
 import { Status, statusText } from "./status";
 import { Timer } from "./timer";
 import { Code, Verdict } from "./verdict";
-import { Reader, Writer } from "./wire";
+import { Reader, reader, Writer } from "./wire";
 
 let load_: ((l: Load) => string | null) | null = null;
 let authenticate: ((ctx: Context, c: Connect) => Verdict) | null = null;
@@ -175,12 +175,10 @@ export function wicket_buffer(min: u32): usize {
 
 // A reader of an event in the input buffer. The broker means no other place.
 function event(at: usize, size: u32): Reader {
-  if (size != 0 && (at != changetype<usize>(input) || size > u32(input.length))) {
-    const r = new Reader(0, 0);
-    r.bad = true;
-    return r;
-  }
-  return new Reader(at, at + size);
+  const ok = size == 0 || (at == changetype<usize>(input) && size <= u32(input.length));
+  reader.begin(at, ok ? size : 0);
+  reader.bad = !ok;
+  return reader;
 }
 
 export function wicket_load(at: usize, size: u32): i32 {
@@ -263,7 +261,7 @@ function unreadable(): i32 {
 
 // Answers with the return value of the export where that says everything.
 function answer(req: i64, v: Verdict): i32 {
-  if (v.code == Code.Pending || v.detail.length == 0) return v.code;
+  if (v.code == Code.Pending || v.bare) return v.code;
   resolve(req, v);
   return Code.Pending;
 }

@@ -53,9 +53,19 @@ export class Limits {
 
 // The answer of a handler. The methods change it and return it.
 export class Verdict {
-  readonly detail: Writer = new Writer(); // a Decision
+  private decision: Writer | null = null;
 
   constructor(readonly code: Code) {}
+
+  // There is nothing but the code.
+  get bare(): bool { return this.decision === null; }
+
+  // A Decision.
+  get detail(): Writer {
+    let w = this.decision;
+    if (w === null) this.decision = w = new Writer();
+    return w;
+  }
 
   // Lets the client in, or permits the action. A client that is let in without rules
   // may do nothing until default says otherwise.

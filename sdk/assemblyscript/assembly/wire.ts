@@ -10,7 +10,15 @@ export class Reader {
   private data: usize = 0; // of a length-delimited field
   private size: u32 = 0;
 
-  constructor(private at: usize, private end: usize) {}
+  private at: usize = 0;
+  private end: usize = 0;
+
+  // Goes to the beginning of a message.
+  begin(at: usize, size: u32): void {
+    this.bad = false;
+    this.at = at;
+    this.end = at + size;
+  }
 
   private fail(): bool {
     this.at = this.end;
@@ -29,6 +37,10 @@ export class Reader {
     this.fail();
     return 0;
   }
+
+  // Where it is, and how many bytes are left.
+  get here(): usize { return this.at; }
+  get left(): u32 { return u32(this.end - this.at); }
 
   // Reads a field; false at the end and after a fault.
   next(): bool {
@@ -76,35 +88,97 @@ export class Reader {
     return this.u64() != 0;
   }
 
-  private delimited(): bool {
-    return this.type == 2 || this.fail();
+  // Where the field begins that is a text or an embedded message.
+  get start(): usize { return this.data; }
+
+  // How many bytes it has; 0 of any other field, which is a fault.
+  get length(): u32 {
+    if (this.type == 2) return this.size;
+    this.fail();
+    return 0;
+  }
+
+  // The length of a text. One that is not UTF-8 is a fault.
+  text(): u32 {
+    const size = this.length;
+    if (size != 0 && !validUTF8(this.data, size)) this.fail();
+    return size;
   }
 
   string(): string {
-    return this.delimited() ? String.UTF8.decodeUnsafe(this.data, this.size) : "";
+    const size = this.text();
+    return this.bad ? "" : String.UTF8.decodeUnsafe(this.data, size);
   }
 
   bytes(): Uint8Array {
-    if (!this.delimited()) return new Uint8Array(0);
-    const b = new Uint8Array(this.size);
-    memory.copy(b.dataStart, this.data, this.size);
+    const b = new Uint8Array(this.length);
+    memory.copy(b.dataStart, this.data, b.length);
     return b;
   }
 
-  // A reader of an embedded message. Its fault is told by embedded.
-  message(): Reader {
-    return this.delimited() ? new Reader(this.data, this.data + this.size) : new Reader(0, 0);
+  // Goes into the embedded message that is the field, up to leave, which is given what
+  // this returns.
+  enter(): usize {
+    const outer = this.end;
+    if (this.length == 0) this.data = this.at;
+    this.end = this.at;
+    this.at = this.data;
+    return outer;
   }
 
-  // Takes the outcome of reading an embedded message.
-  embedded(r: Reader): void {
-    if (r.bad) this.fail();
+  leave(outer: usize): void {
+    this.end = outer;
+    if (this.bad) this.at = outer;
+  }
+
+  // Passes over an embedded message, which has to have the form: for each number from
+  // 1 on t for a text, n for a number, f for a flag.
+  check(form: string): void {
+    const outer = this.enter();
+    while (this.next()) {
+      if (this.num > u32(form.length)) continue;
+      switch (form.charCodeAt(this.num - 1)) {
+        case 0x74: this.text(); break;
+        case 0x6e: this.u32(); break;
+        case 0x66: this.bool(); break;
+      }
+    }
+    this.leave(outer);
   }
 }
 
+// The one that is in use: nothing of a plugin runs while a message is read.
+export const reader = new Reader();
+
+// No overlong forms, no surrogates, nothing above U+10FFFF (RFC 3629 section 3).
+export function validUTF8(at: usize, size: u32): bool {
+  const end = at + size;
+  while (at < end) {
+    if (end - at >= 8 && (load<u64>(at) & 0x8080808080808080) == 0) {
+      at += 8;
+      continue;
+    }
+    const c = load<u8>(at++);
+    if (c < 0x80) continue;
+    if (c < 0xc2 || c > 0xf4) return false;
+    let low: u8 = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    let high: u8 = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    for (let more = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3; more > 0; more--) {
+      if (at == end) return false;
+      const next = load<u8>(at++);
+      if (next < low || next > high) return false;
+      low = 0x80;
+      high = 0xbf;
+    }
+  }
+  return true;
+}
+
+const none = new StaticArray<u8>(0);
+
 // Writer puts a message together.
 export class Writer {
-  private space: StaticArray<u8> = new StaticArray<u8>(256);
+  private space: StaticArray<u8> = none;
   length: u32 = 0;
 
   get start(): usize {
@@ -115,7 +189,7 @@ export class Writer {
   private room(n: u32): usize {
     const need = this.length + n;
     if (need > u32(this.space.length)) {
-      const more = new StaticArray<u8>(i32(need * 2));
+      const more = new StaticArray<u8>(i32(max<u32>(need * 2, 64)));
       memory.copy(changetype<usize>(more), this.start, this.length);
       this.wipe();
       this.space = more;
