@@ -227,7 +227,7 @@ func (e *Engine) Snapshot() metric.Snapshot {
 	v := e.seen.Load()
 	out := metric.Snapshot{
 		Status: e.Status(), Certificates: e.Certificates(), CRLs: e.CRLs(), Staples: e.Staples(), Plugins: e.Plugins(), Upstreams: e.Upstreams(),
-		FailOpen: v.admitted, AlarmsTotal: e.alarms.Total(),
+		Signer: e.signer.Stats(), FailOpen: v.admitted, AlarmsTotal: e.alarms.Total(),
 	}
 	for _, m := range e.host.Metrics() {
 		out.Custom = append(out.Custom, custom(&m))

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wicketmq/wicket/engine/control"
+	"github.com/wicketmq/wicket/engine/signer"
 )
 
 type labels = prometheus.Labels
@@ -85,6 +86,18 @@ func (e exposition) certificates(served []control.Certificate) {
 		e.gauge("cert_expiry_timestamp_seconds", "When the first certificate that the listener serves expires, in Unix time; intermediates and tls.bundles count.",
 			unix(at), labels{"listener": listener})
 	}
+}
+
+// signatures tells what the process of package signer does and uses, which the
+// figures of this one (process_cpu_seconds_total) leave out.
+func (e exposition) signatures(s *signer.Stats) {
+	const help = "Signatures with RSA keys in TLS handshakes, by where they were made: in the broker's process, or apart in the one for floods."
+	e.counter("tls_rsa_signatures_total", help, float64(s.InPlace), labels{"where": "in_place"})
+	e.counter("tls_rsa_signatures_total", help, float64(s.Apart), labels{"where": "apart"})
+	e.counter("tls_rsa_signatures_overdue_total", "Of the signatures in_place, those that were first asked of the process for floods, which had no time for them.", float64(s.Overdue), nil)
+	e.gauge("signer_up", "Whether the process that makes signatures in floods of handshakes is there.", truth(s.Running), nil)
+	e.counter("signer_starts_total", "Processes started to make signatures.", float64(s.Starts), nil)
+	e.counter("signer_cpu_seconds_total", "Processor time of these processes, which process_cpu_seconds_total does not hold.", s.CPU.Seconds(), nil)
 }
 
 func (e exposition) revocation(s *Snapshot) {

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/wicketmq/wicket/engine/control"
+	"github.com/wicketmq/wicket/engine/signer"
 )
 
 // Snapshot is everything that is shown, of one moment.
@@ -29,6 +30,7 @@ type Snapshot struct {
 	Plugins      []control.Plugin
 	Upstreams    []control.Upstream
 	Custom       []Custom
+	Signer       signer.Stats
 	FailOpen     uint64 // clients admitted although their revocation could not be learned
 	AlarmsTotal  uint64 // raised since the start
 }
@@ -73,6 +75,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		e.listener(&s.Status.Listeners[i])
 	}
 	e.certificates(s.Certificates)
+	e.signatures(&s.Signer)
 	e.revocation(&s)
 	for i := range s.Plugins {
 		e.plugin(&s.Plugins[i])

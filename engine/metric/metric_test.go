@@ -14,6 +14,7 @@ import (
 
 	"github.com/wicketmq/wicket/engine/alarm"
 	"github.com/wicketmq/wicket/engine/control"
+	"github.com/wicketmq/wicket/engine/signer"
 )
 
 var update = flag.Bool("update", false, "write golden files instead of comparing with them")
@@ -62,6 +63,7 @@ func full() Snapshot {
 			Failed:  map[string]uint64{"timeout": 2, "refused": 0},
 			Latency: control.Histogram{Bounds: []float64{0.1, 1}, Counts: []uint64{30, 9, 3}, Sum: 12.5},
 		}},
+		Signer:   signer.Stats{Apart: 90, InPlace: 10, Overdue: 2, Starts: 1, Running: true, CPU: 1500 * time.Millisecond},
 		FailOpen: 11, AlarmsTotal: 12,
 	}
 }

@@ -48,7 +48,7 @@ var errRefused = errors.New("refused")
 
 // ask returns the signature that r asks for with the key k. The key goes to the
 // process only when that does not know it.
-func (l *line) ask(r *request, k *Key) ([]byte, error) {
+func (l *line) ask(r *request, k *Key, patience time.Duration) ([]byte, error) {
 	if err := l.socket.SetDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
 	}

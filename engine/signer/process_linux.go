@@ -15,27 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const supported = true
-
 const (
-	// patience is how long a signature may take. On a quiet machine it is ready
-	// in one or two milliseconds (RSA-2048) or six (RSA-4096), and the time that
-	// others need the processors for is added to that.
-	patience = 25 * time.Millisecond
-
-	// rest is how long nobody asks when patience has ended: a machine whose
-	// processors are busy with other work loses a tenth of the time.
-	rest = 10 * patience
-
 	// flood is how many signatures of a crowd within floodTime start the process.
 	// Clients that happen to come at once do not.
 	flood     = 16
 	floodTime = time.Second
 
-	// startTime bounds the start, and pause is between two starts when the process
-	// has failed.
+	// startTime bounds the time until the process is ready. It is idle then.
 	startTime = 30 * time.Second
-	pause     = 10 * time.Second
 )
 
 // process is the broker's side of the process: none, one that is being started,
@@ -86,13 +73,13 @@ func (p *process) sign(s *Signer, k *Key, digest []byte, opts crypto.SignerOpts)
 	if l == nil {
 		return nil
 	}
-	signature, err := l.ask(&r, k)
+	signature, err := l.ask(&r, k, s.timing.patience)
 	i.free <- l
 	switch {
 	case err == nil:
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.overdue.Add(1)
-		i.resting.Store(int64(time.Since(i.began) + rest))
+		i.resting.Store(int64(time.Since(i.began) + s.timing.rest))
 	case errors.Is(err, errRefused):
 		k.refused.Store(true)
 		s.options.Log.Warn("an RSA key cannot be used by the process that makes signatures in a flood of handshakes, and clients that are in will notice the flood", "error", err)
@@ -206,7 +193,7 @@ func (p *process) ended(s *Signer, err error) {
 	if err == nil || p.closed {
 		return
 	}
-	p.after = time.Now().Add(pause)
+	p.after = time.Now().Add(s.timing.pause)
 	if p.silent {
 		return
 	}

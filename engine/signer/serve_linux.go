@@ -67,6 +67,9 @@ func withdraw(lines int) error {
 	// They are for the broker, and reach this process too when they come from a
 	// terminal or from systemd: it ends with the broker.
 	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2)
+	if err := closeInherited(firstLine + lines); err != nil {
+		return err
+	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("cannot become undumpable: %w", err)
 	}
@@ -77,6 +80,26 @@ func withdraw(lines int) error {
 		unix.CloseOnExec(firstLine + i)
 	}
 	return becomeIdle()
+}
+
+// closeInherited closes what this process was handed beside its lines: what the
+// broker itself got from who has started it. Descriptors of the Go runtime are
+// closed on exec, so one that is not has come through it.
+func closeInherited(first int) error {
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("cannot list the descriptors: %w", err)
+	}
+	for _, entry := range all {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil || fd < first {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			_ = unix.Close(fd)
+		}
+	}
+	return nil
 }
 
 // becomeIdle gives all threads the policy SCHED_IDLE. Those that are made later

@@ -63,14 +63,32 @@ type Stats struct {
 // methods are safe for use by any goroutine.
 type Signer struct {
 	options Options
+	timing  timing
 	process process
 
 	apart, inPlace, overdue, starts atomic.Uint64
 }
 
+// timing is how long things may take.
+type timing struct {
+	// patience is how long a signature may take. On a quiet machine it is ready
+	// in one or two milliseconds (RSA-2048) or six (RSA-4096), and the time that
+	// others need the processors for is added to that.
+	patience time.Duration
+
+	// rest is how long nobody asks when patience has ended: a machine whose
+	// processors are busy with other work loses a tenth of the time.
+	rest time.Duration
+
+	// pause is between two starts when the process has failed.
+	pause time.Duration
+}
+
+var usual = timing{patience: 25 * time.Millisecond, rest: 250 * time.Millisecond, pause: 10 * time.Second}
+
 // New returns a signer that has no process yet.
 func New(o Options) *Signer {
-	s := &Signer{options: o}
+	s := &Signer{options: o, timing: usual}
 	s.process.init()
 	return s
 }
@@ -79,7 +97,7 @@ func New(o Options) *Signer {
 // RSA: another kind's signature takes less time than asking for it.
 func (s *Signer) Key(k crypto.Signer) crypto.Signer {
 	private, ok := k.(*rsa.PrivateKey)
-	if !ok || len(s.options.Arguments) == 0 || !supported {
+	if !ok {
 		return k
 	}
 	return &Key{PrivateKey: private, name: fingerprintOf(&private.PublicKey), signer: s}
@@ -111,7 +129,7 @@ type Key struct {
 // more had happened.
 func (k *Key) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	s := k.signer
-	if s.options.Crowded() {
+	if len(s.options.Arguments) > 0 && s.options.Crowded() {
 		if signature := s.process.sign(s, k, digest, opts); signature != nil {
 			s.apart.Add(1)
 			return signature, nil

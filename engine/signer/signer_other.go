@@ -8,10 +8,7 @@ import (
 	"time"
 )
 
-// supported is false where there is no SCHED_IDLE: all signatures are made in
-// place.
-const supported = false
-
+// process is none where there is no SCHED_IDLE: all signatures are made in place.
 type process struct{}
 
 func (*process) init()                                                            {}

@@ -183,8 +183,8 @@ func (b *Broker) Stop() {
 
 // Usage is what a broker has used and holds at one moment.
 type Usage struct {
-	CPU time.Duration
-	RSS int64 // anonymous, bytes
+	CPU time.Duration // with that of processes it has started
+	RSS int64         // anonymous, bytes, theirs too
 	// Of wicket alone, after a garbage collection:
 	Heap        int64
 	Goroutines  int
@@ -193,11 +193,9 @@ type Usage struct {
 	Pause       time.Duration // of that garbage collection
 }
 
-// Usage reads what the broker uses now.
+// Usage reads what the broker uses now, with the processes that it has started.
 func (b *Broker) Usage() (u Usage, err error) {
-	if u.CPU, err = CPU(b.PID); err == nil {
-		u.RSS, err = Anonymous(b.PID)
-	}
+	u.CPU, u.RSS, err = Used(b.PID)
 	return u, err
 }
 

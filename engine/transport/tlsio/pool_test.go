@@ -244,3 +244,44 @@ func TestPoolDefaults(t *testing.T) {
 		t.Errorf("%d, %d", p.crowd.limit, p.Running())
 	}
 }
+
+// A pool is crowded while somebody waits for a slot, and a second after
+// somebody has begun to.
+func TestPoolCrowded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPool(0, 1)
+		want := func(when string, crowded bool) {
+			t.Helper()
+			if p.Crowded() != crowded {
+				t.Errorf("%s: crowded is %v", when, !crowded)
+			}
+		}
+		want("at first", false)
+		p.slots.acquire()
+		want("with one who computes", false)
+		go func() {
+			p.slots.acquire()
+			p.slots.release()
+		}()
+		synctest.Wait()
+		want("while one waits", true)
+		time.Sleep(time.Minute)
+		want("while one waits long", true)
+		p.slots.release()
+		synctest.Wait()
+		want("a minute after one has begun to wait", false)
+		p.slots.acquire()
+		go func() {
+			p.slots.acquire()
+			p.slots.release()
+		}()
+		synctest.Wait()
+		p.slots.release()
+		synctest.Wait()
+		want("when one has waited", true)
+		time.Sleep(999 * time.Millisecond)
+		want("nearly a second later", true)
+		time.Sleep(time.Millisecond)
+		want("a second later", false)
+	})
+}
