@@ -20,7 +20,7 @@ type answer struct {
 type call struct {
 	claimed atomic.Bool
 	state   atomic.Uint32
-	answer  answer
+	answer  *answer // one that has come before put returned: those who wait do without its room
 	later   func(answer)
 }
 
@@ -42,7 +42,7 @@ func ask(name string, put func(done func(Verdict)), later func(answer)) (answer,
 	if c.state.CompareAndSwap(asking, waiting) {
 		return answer{}, false
 	}
-	return c.answer, true
+	return *c.answer, true
 }
 
 func (c *call) put(name string, put func(done func(Verdict))) (fault error) {
@@ -59,9 +59,13 @@ func (c *call) settle(v Verdict) {
 	if !c.claimed.CompareAndSwap(false, true) {
 		return
 	}
-	c.answer.verdict = v
+	if c.state.Load() == waiting {
+		c.later(answer{verdict: v})
+		return
+	}
+	c.answer = &answer{verdict: v}
 	if c.state.Swap(answered) == waiting {
-		c.later(c.answer)
+		c.later(*c.answer)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"runtime/debug"
+	"slices"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
@@ -23,7 +24,7 @@ type conn struct {
 	ln      *listener
 	tls     *tlsio.Conn // nil on a plain transport
 	out     []byte      // queued in this turn, lent by the loop; nil when idle
-	rest    []byte      // decrypted part of a packet; nil on a plain transport
+	rest    []byte      // decrypted part of a packet; on a plain transport see asideMax
 	client  broker.Client
 	aside   *aside // see there; nil on nearly all
 	timer   wheel.Timer
@@ -110,10 +111,16 @@ func (c *conn) read() {
 // readPlain lends the socket's bytes to the client; what is left of a packet
 // stays in gnet's buffer.
 func (c *conn) readPlain() {
-	if n := c.gc.InboundBuffered(); n == 0 || n < int(c.want) {
+	n := c.gc.InboundBuffered()
+	if n == 0 || len(c.rest) == 0 && n < int(c.want) {
 		return
 	}
 	window, _ := c.gc.Peek(-1)
+	if len(c.rest) > 0 { // it comes before
+		c.feed(window)
+		_, _ = c.gc.Discard(-1)
+		return
+	}
 	if c.stage == connecting && proxy.Announced(window) {
 		c.hintProxy()
 	}
@@ -124,10 +131,20 @@ func (c *conn) readPlain() {
 	case c.stage == gone:
 	case len(left) == 0 || c.has(isClosing):
 		_, _ = c.gc.Discard(-1)
+	case c.has(isPaused) && len(left) <= asideMax:
+		c.rest = slices.Clone(left)
+		_, _ = c.gc.Discard(-1)
 	case used > 0:
 		_, _ = c.gc.Discard(used)
 	}
 }
+
+// asideMax is the most that a client which waits for a verdict may have sent
+// behind its packet to have that kept in rest, on a plain transport as well:
+// gnet's own buffer takes a kilobyte for the SUBSCRIBE behind a CONNECT, of which
+// tens of thousands may wait. More stays there, where it need not be moved for
+// each packet.
+const asideMax = 512
 
 // need is the length of the packet that starts the window, or 0 when there is
 // none; a header that is still incomplete needs one byte more than is there.

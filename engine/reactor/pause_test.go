@@ -3,6 +3,7 @@ package reactor
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,6 +83,63 @@ func TestAWaitingClientIsLeftUnread(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What follows a CONNECT whose verdict is awaited does not keep a buffer of gnet's
+// busy, and is answered in its order: whole packets, and one that comes in pieces
+// before and after the verdict.
+func TestWhatFollowsAWaitingConnectIsSetAside(t *testing.T) {
+	asked := make(chan func(auth.Verdict), 1)
+	w := newGatedWorld(t, auth.Options{Chain: []auth.Decider{&doorkeeper{asked}}}, nil)
+	for _, cut := range []int{0, 1, 3, 40} { // bytes of the last packet that come at once
+		t.Run(fmt.Sprint(cut), func(t *testing.T) {
+			p := peer{t, w.dial(0)}
+			long := publishPacket("set/aside", bytes.Repeat([]byte{'x'}, 5000))
+			first := slices.Concat(connectPacket("aside"), subscribePacket("set/#"), []byte{0xC0, 0}, long[:cut])
+			p.send(first)
+			answer := <-asked
+			for _, l := range *w.r.loops.Load() {
+				l.wait(t, func() {
+					for _, c := range l.conns {
+						if n := c.gc.InboundBuffered(); n != 0 {
+							t.Errorf("gnet keeps %d bytes", n)
+						}
+						if n := cap(c.rest); n > 64 {
+							t.Errorf("%d bytes are kept", n)
+						}
+					}
+				})
+			}
+			answer(auth.Verdict{Decision: auth.Allow, Default: auth.Allow})
+			p.expect(connack)
+			p.expect(suback)
+			p.expect([]byte{0xD0, 0})
+			p.send(long[cut:2000])
+			p.send(long[2000:])
+			p.expect(long)
+			p.send([]byte{0xC0, 0})
+			p.expect([]byte{0xD0, 0})
+			for _, l := range *w.r.loops.Load() {
+				l.wait(t, func() {
+					for _, c := range l.conns {
+						if c.rest != nil {
+							t.Errorf("%d bytes are still kept", len(c.rest))
+						}
+					}
+				})
+			}
+			p.Close()
+			eventually(t, "it is gone", func() bool { return w.r.openConnections() == 0 })
+		})
+	}
+}
+
+// wait runs f on the loop.
+func (l *loop) wait(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	l.post(func() { defer close(done); f() })
+	<-done
 }
 
 // inbound is the number of bytes that connections have in user space.

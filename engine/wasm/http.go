@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -50,7 +51,7 @@ func (i *instance) httpSend(req int64, b []byte) int64 {
 		p.stats.ignored.Add(1)
 		return callMalformed
 	}
-	name, ask, err := decodeHTTPRequest(b)
+	name, ask, err := decodeHTTPRequest(b, i.header)
 	if err != nil {
 		p.complain("plugin made a request to an upstream that cannot be read", "error", err)
 		return callMalformed
@@ -94,6 +95,7 @@ func (i *instance) send(to Sender, ask upstream.Request, deadline time.Time) int
 		return id
 	}
 	p.stats.sent.Add(1)
+	i.header = ask.Header
 	to.Send(i.ctx, ask, done)
 	return id
 }
@@ -115,30 +117,70 @@ func httpFailure(err error) (status, string) {
 	return statusFailed, e.Error()
 }
 
-// decodeHTTPRequest reads an HttpRequest out of the guest's memory; what it
-// returns are copies.
-func decodeHTTPRequest(b []byte) (to string, r upstream.Request, err error) {
+// decodeHTTPRequest reads an HttpRequest out of the guest's memory. What it returns
+// are copies, but for the name of the upstream; thousands of requests may wait for
+// one, so header fields that are those of like are not copied again.
+func decodeHTTPRequest(b []byte, like []upstream.Header) (to string, r upstream.Request, err error) {
 	if len(b) > maxHTTPRequest {
 		return "", r, fmt.Errorf("message of %d bytes; the limit is %d", len(b), maxHTTPRequest)
 	}
-	f := fields{text: string(b)}
+	f := fields{text: unsafe.String(unsafe.SliceData(b), len(b))} // of the guest, which does not run now
+	headers := headerList{like: like}
 	for f.next() {
 		switch f.field {
 		case 1:
 			to = f.string(maxHTTPName)
 		case 2:
-			r.Method = f.string(maxHTTPName)
+			r.Method = method(f.string(maxHTTPName))
 		case 3:
-			r.Path = f.string(maxHTTPPath)
+			r.Path = strings.Clone(f.string(maxHTTPPath))
 		case 4:
-			r.Header = appendCapped(&f, r.Header, f.header(), maxHTTPHeaders)
+			headers.add(&f)
 		case 5:
 			r.Body = []byte(f.bytes(maxHTTPRequest))
 		case 6:
 			r.Timeout = time.Duration(f.uint(math.MaxUint32)) * time.Millisecond
 		}
 	}
-	return strings.Clone(to), r, f.err
+	r.Header = headers.list()
+	return to, r, f.err
+}
+
+// method is a copy of the name of a method.
+func method(name string) string {
+	for _, usual := range [...]string{"POST", "GET"} {
+		if name == usual {
+			return usual
+		}
+	}
+	return strings.Clone(name)
+}
+
+// headerList collects the header of a request. While that is the same as like it
+// is part of it.
+type headerList struct {
+	like []upstream.Header
+	same int
+	own  []upstream.Header
+}
+
+func (l *headerList) add(f *fields) {
+	h := f.header()
+	if l.own == nil && l.same < len(l.like) && l.like[l.same] == h {
+		l.same++
+		return
+	}
+	if l.own == nil {
+		l.own = append(make([]upstream.Header, 0, l.same+4), l.like[:l.same]...)
+	}
+	l.own = appendCapped(f, l.own, upstream.Header{Name: strings.Clone(h.Name), Value: strings.Clone(h.Value)}, maxHTTPHeaders)
+}
+
+func (l *headerList) list() []upstream.Header {
+	if l.own == nil {
+		return l.like[:l.same:l.same]
+	}
+	return l.own
 }
 
 func (f *fields) header() upstream.Header {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -291,8 +292,38 @@ func TestDecodeHTTPRequest(t *testing.T) {
 		"timeout":        "\x30\xff\xff\xff\xff\x7f",
 		"huge":           "\x2a\x80\x80\x40" + strings.Repeat("x", 1<<20),
 	} {
-		if to, r, err := decodeHTTPRequest([]byte(text)); err == nil {
+		if to, r, err := decodeHTTPRequest([]byte(text), nil); err == nil {
 			t.Errorf("%s: %q %+v", name, to, r)
+		}
+	}
+}
+
+// A header that is the same as that of the request before is not copied; one that
+// differs anywhere is the request's own.
+func TestDecodedHeadersAreShared(t *testing.T) {
+	h := func(pairs ...string) (list []upstream.Header, b []byte) {
+		for i := 0; i < len(pairs); i += 2 {
+			list = append(list, upstream.Header{Name: pairs[i], Value: pairs[i+1]})
+			b = appendProperty(b, 4, pairs[i], pairs[i+1])
+		}
+		return list, b
+	}
+	like, _ := h("a", "1", "b", "2")
+	for name, pairs := range map[string][]string{
+		"the same": {"a", "1", "b", "2"}, "fewer": {"a", "1"}, "none": {}, "more": {"a", "1", "b", "2", "c", "3"},
+		"another value": {"a", "1", "b", "3"}, "another name": {"x", "1", "b", "2"}, "another order": {"b", "2", "a", "1"},
+	} {
+		want, b := h(pairs...)
+		_, r, err := decodeHTTPRequest(b, like)
+		clear(b)
+		if err != nil || !slices.Equal(r.Header, want) {
+			t.Errorf("%s: %v %v", name, r.Header, err)
+		}
+		if shared := len(r.Header) > 0 && &r.Header[0] == &like[0]; shared != (name == "the same" || name == "fewer") {
+			t.Errorf("%s: shared %v", name, shared)
+		}
+		if _ = append(r.Header, upstream.Header{Name: "more"}); like[1].Name != "b" {
+			t.Fatalf("%s: what was shared has changed", name)
 		}
 	}
 }
@@ -301,12 +332,13 @@ func FuzzHTTPRequest(f *testing.F) {
 	f.Add([]byte("\x0a\x04auth\x1a\x02/p\x22\x06\x0a\x01a\x12\x01b\x2a\x02xy\x30\xd0\x0f"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		keep := string(b)
-		to, r, err := decodeHTTPRequest(b)
+		to, r, err := decodeHTTPRequest(b, nil)
+		to = strings.Clone(to)
 		clear(b) // the guest's memory goes on to change
 		if err != nil {
 			return
 		}
-		again, r2, err := decodeHTTPRequest([]byte(keep))
+		again, r2, err := decodeHTTPRequest([]byte(keep), r.Header)
 		if err != nil || to != again || !reflect.DeepEqual(r, r2) || len(r.Header) > maxHTTPHeaders {
 			t.Errorf("%q %+v, then %q %+v %v", to, r, again, r2, err)
 		}

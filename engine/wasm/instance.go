@@ -14,6 +14,7 @@ import (
 
 	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/jwt"
+	"github.com/wicketmq/wicket/engine/upstream"
 )
 
 // bufferMin is the smallest input buffer the host asks for; a CONNECT without
@@ -65,6 +66,7 @@ type instance struct {
 	waiting auth.Places         // bytes of the messages of live
 	room    int                 // for each of both
 	calling int                 // host calls that have not been completed
+	header  []upstream.Header   // of the last request to an upstream, while calls are under way
 	timers  timers
 	keys    [jwtSlots]*jwt.Keys
 	hears   uint32 // questions it wants, as it said while it was loaded

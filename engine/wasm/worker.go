@@ -324,7 +324,9 @@ func (w *worker) complete(c *completion) {
 		}
 		return
 	}
-	c.inst.calling--
+	if c.inst.calling--; c.inst.calling == 0 {
+		c.inst.header = nil // there may be secrets in it
+	}
 	if err := c.inst.complete(c); err != nil {
 		w.fault(c.inst, faultOf(err, ""))
 		return
