@@ -12,10 +12,11 @@ import (
 	"github.com/wicketmq/wicket/engine/wasm"
 )
 
-// Loaded is what loading an upstream or a plugin has shown.
+// Loaded is what loading an upstream, a plugin or the files of a listener has
+// shown.
 type Loaded struct {
-	Section  string // "upstreams" or "plugins"
-	Name     string
+	Section  string   // "upstreams", "plugins" or "listeners"
+	Name     string   // of a listener with its kind, as in its key: "tls.default"
 	Err      error    // why a broker would not start with it, or nil
 	Warnings []string // what it had to say while it was loaded
 }

@@ -76,11 +76,18 @@ func namedFiles(cfg *Config) []namedFile {
 func readable(name string, dir bool) error {
 	f, err := os.Open(name)
 	if err != nil {
+		remedy := ""
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			remedy = "; create it or correct the path"
+		case errors.Is(err, fs.ErrPermission):
+			remedy = "; let the broker's user read it"
+		}
 		var at *fs.PathError
 		if errors.As(err, &at) {
 			err = at.Err
 		}
-		return fmt.Errorf("cannot read %q: %w", name, err)
+		return fmt.Errorf("cannot read %q: %w%s", name, err, remedy)
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() && !dir {
