@@ -263,7 +263,7 @@ func TestBounds(t *testing.T) {
 	_, u := open(t, Options{URL: server.URL, PoolSize: 1, MaxInFlight: 3})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	got := make(chan error, 10)
+	got := make(chan error, 100)
 	for range 5 {
 		u.Send(ctx, Request{}, func(_ Response, err error) { got <- err })
 	}
@@ -281,6 +281,10 @@ func TestBounds(t *testing.T) {
 	}
 	if s := u.State(); s.OnWire != 0 || s.Queued != 0 || u.bytes != 0 {
 		t.Errorf("left over: %+v, %d bytes", s, u.bytes)
+	}
+	u.Send(ctx, Request{}, func(_ Response, err error) { got <- err })
+	if k := kind(t, <-got); k != Canceled {
+		t.Errorf("with a context that has ended: got %v, want canceled", k)
 	}
 	large := make([]byte, MaxBody)
 	u.mu.Lock()
@@ -301,6 +305,48 @@ func TestBounds(t *testing.T) {
 			t.Errorf("got %v, want canceled", k)
 		}
 	}
+}
+
+// A context that ends takes its own requests with it, waiting or on the wire, and
+// nobody else's; nothing is left of it.
+func TestContextsAreApart(t *testing.T) {
+	protocols(t, func(t *testing.T, http2 bool) {
+		ca := newAuthority(t, "CA")
+		free := make(chan struct{})
+		server := serve(t, ca.leaf(t, "127.0.0.1"), nil, http2, func(w http.ResponseWriter, r *http.Request) { <-free })
+		_, u := open(t, trusting(server, ca))
+		u.mu.Lock()
+		u.s.PoolSize = 2
+		u.mu.Unlock()
+		one, end := context.WithCancel(t.Context())
+		other, stop := context.WithCancel(t.Context())
+		defer stop()
+		const each = 120 // more than HTTP/2 has streams
+		ended, answered := make(chan error, each), make(chan error, 2*each)
+		for range each {
+			u.Send(one, Request{}, func(_ Response, err error) { ended <- err })
+			u.Send(other, Request{}, func(_ Response, err error) { answered <- err })
+			u.Send(context.Background(), Request{}, func(_ Response, err error) { answered <- err })
+		}
+		within(t, 5*time.Second, "some are on the wire", func() bool { return u.State().OnWire > 1 })
+		end()
+		for range each {
+			if k := kind(t, <-ended); k != Canceled {
+				t.Errorf("got %v, want canceled", k)
+			}
+		}
+		close(free)
+		for range 2 * each {
+			if err := <-answered; err != nil {
+				t.Error(err)
+			}
+		}
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if len(u.watches) != 0 || u.wired.n != 0 || u.queue.n != 0 {
+			t.Errorf("%d contexts, %d and %d calls are left", len(u.watches), u.wired.n, u.queue.n)
+		}
+	})
 }
 
 // TestClose ends requests on the wire and those that wait.

@@ -27,6 +27,8 @@ type Upstream struct {
 	dialEnd  context.CancelFunc
 	leaving  bool // no longer configured: it takes no further call
 	queue    queue
+	wired    queue // calls on connections
+	watches  map[<-chan struct{}]*watch
 	bytes    int           // of all calls in flight
 	typical  time.Duration // that an answer takes, a moving average
 	onWire   int
@@ -81,9 +83,7 @@ func (u *Upstream) Send(ctx context.Context, req Request, done func(Response, er
 	u.bytes += c.size()
 	u.queue.push(c)
 	c.timer = time.AfterFunc(c.timeout, c.expire)
-	if ctx.Done() != nil {
-		c.unwatch = context.AfterFunc(ctx, c.canceled)
-	}
+	u.watch(ctx)
 	u.pump()
 	u.mu.Unlock()
 }
@@ -93,6 +93,8 @@ func (u *Upstream) refuse(c *call) error {
 	switch inFlight := u.queue.n + u.onWire; {
 	case u.leaving:
 		return u.fail(Canceled, errClosed)
+	case c.ctx.Err() != nil:
+		return u.fail(Canceled, context.Cause(c.ctx))
 	case u.breaker.phase == Opened:
 		return u.open()
 	case inFlight >= u.s.MaxInFlight:
@@ -161,6 +163,7 @@ func (u *Upstream) learn(took time.Duration) {
 // wire marks a call as being on a connection.
 func (u *Upstream) wire(c *conn, one *call) (*call, context.Context) {
 	var ctx context.Context
+	u.wired.push(one)
 	if one.state = wired; c.http2 {
 		ctx, one.cancel = context.WithCancelCause(context.Background())
 	} else {
@@ -249,6 +252,7 @@ func (u *Upstream) worked(c *conn, one *call, out Response, err error, took time
 	} else {
 		one.line, c.line.one = nil, nil
 	}
+	u.wired.remove(one)
 	u.onWire--
 	c.active--
 	c.used = time.Now()
@@ -356,6 +360,7 @@ func (u *Upstream) takeAll() *call {
 func (u *Upstream) leave(c *call) {
 	c.state = finished
 	u.bytes -= c.size()
+	u.unwatch(c.ctx)
 }
 
 // finishAll ends calls that takeAll has returned. No mutex is held.
@@ -373,9 +378,6 @@ func (u *Upstream) finish(c *call, out Response, err error) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	if c.unwatch != nil {
-		c.unwatch()
-	}
 	u.count(err)
 	c.done(out, err)
 }
@@ -387,6 +389,7 @@ func (c *call) expire() {
 	c.late = true
 	if c.state != waiting {
 		c.abort(errTimeout)
+		u.mu.Unlock()
 		return
 	}
 	err := u.tooLate()
@@ -402,9 +405,8 @@ func (c *call) expire() {
 	u.finishAll(rest, why)
 }
 
-// abort ends the exchange of a call that is on the wire. It unlocks the mutex.
+// abort ends the exchange of a call that is on the wire. The mutex is held.
 func (c *call) abort(why error) {
-	defer c.up.mu.Unlock()
 	switch {
 	case c.state != wired:
 	case c.cancel != nil:
@@ -421,16 +423,58 @@ func (u *Upstream) tooLate() *Error {
 	return u.fail(Timeout, fmt.Errorf("not sent in time: %d requests are on the wire and %d wait", u.onWire, u.queue.n))
 }
 
-// canceled is called when a call's context ends.
-func (c *call) canceled() {
-	u := c.up
-	u.mu.Lock()
-	if c.state != waiting {
-		c.abort(context.Cause(c.ctx))
+// watch is what calls in flight with the same context have in common: of those
+// that a plugin asks there are thousands.
+type watch struct {
+	calls int
+	stop  func() bool
+}
+
+// watch has the calls of a context, one more now, end with it.
+func (u *Upstream) watch(ctx context.Context) {
+	done := ctx.Done()
+	if done == nil {
 		return
 	}
-	u.queue.remove(c)
-	u.leave(c)
+	w := u.watches[done]
+	if w == nil {
+		w = &watch{stop: context.AfterFunc(ctx, func() { u.canceled(ctx) })}
+		u.watches[done] = w
+	}
+	w.calls++
+}
+
+// unwatch says that a call of the context has ended.
+func (u *Upstream) unwatch(ctx context.Context) {
+	done := ctx.Done()
+	if done == nil {
+		return
+	}
+	w := u.watches[done]
+	if w.calls--; w.calls == 0 {
+		w.stop()
+		delete(u.watches, done)
+	}
+}
+
+// canceled is called when a context has ended. Calls that come with it from now
+// on are refused.
+func (u *Upstream) canceled(ctx context.Context) {
+	var gone queue
+	done, why := ctx.Done(), context.Cause(ctx)
+	u.mu.Lock()
+	for c := u.wired.first; c != nil; c = c.next {
+		if c.ctx.Done() == done {
+			c.abort(why)
+		}
+	}
+	for c, next := u.queue.first, (*call)(nil); c != nil; c = next {
+		if next = c.next; c.ctx.Done() == done {
+			u.queue.remove(c)
+			u.leave(c)
+			gone.push(c)
+		}
+	}
 	u.mu.Unlock()
-	u.finish(c, Response{}, u.fail(Canceled, context.Cause(c.ctx)))
+	u.finishAll(gone.first, u.fail(Canceled, why))
 }

@@ -14,7 +14,6 @@ type call struct {
 	began   time.Time
 	timeout time.Duration // from began
 	timer   *time.Timer
-	unwatch func() bool // of ctx; nil when it cannot end
 
 	// Guarded by the upstream's mutex.
 	state      callState
@@ -48,8 +47,8 @@ func (c *call) size() int {
 	return n
 }
 
-// queue is a list of waiting calls, the longest waiting first. Any of them can
-// be taken out.
+// queue is a list of calls, the longest waiting first. Any of them can be taken
+// out.
 type queue struct {
 	first, last *call
 	n           int

@@ -129,7 +129,7 @@ func (s *Set) remove(from map[string]*Upstream, name string) {
 
 // start makes an upstream, which begins to connect.
 func (s *Set) start(name string, one *settings) *Upstream {
-	u := &Upstream{name: name, set: s, s: one, health: Connecting, said: Connecting, leavers: make(map[*conn]struct{})}
+	u := &Upstream{name: name, set: s, s: one, health: Connecting, said: Connecting, leavers: make(map[*conn]struct{}), watches: make(map[<-chan struct{}]*watch)}
 	u.life, u.end = context.WithCancel(context.Background())
 	u.dialLife, u.dialEnd = context.WithCancel(u.life)
 	u.breaker = breaker{Breaker: one.Breaker, jitter: rand.Float64}
