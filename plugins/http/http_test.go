@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -137,5 +138,65 @@ func BenchmarkConnect(b *testing.B) {
 		g.Respond(g.Requests[0].ID, answer)
 		g.Requests = g.Requests[:0]
 		delete(g.Answers, int64(i+1))
+	}
+}
+
+// The module lives in the memory of one event: what it asks later, and what it says
+// of a client that has waited, is that client's, whoever came in between.
+func TestClientsInBetween(t *testing.T) {
+	g := open(t, `{"compat":"v4","method":"post","path":"/auth","params":"clientid=%c,username=%u,password=%P",
+		"superuser":{"method":"post","path":"/super","params":"clientid=%c,password=%P"},
+		"authorization":{"method":"get","path":"/acl?client=${clientid}&topic=${topic}"}}`)
+	const clients = 5
+	for i := range clients {
+		c := connect("client-" + strconv.Itoa(i))
+		c.Password = []byte("secret-" + strconv.Itoa(i))
+		g.Authenticate(int64(i), c)
+	}
+	first := g.Requests
+	g.Requests = nil
+	for i := clients - 1; i >= 0; i-- {
+		if want := "clientid=client-" + strconv.Itoa(i) + "&username=alice&password=secret-" + strconv.Itoa(i); string(first[i].Body) != want {
+			t.Errorf("%s, want %s", first[i].Body, want)
+		}
+		g.Respond(first[i].ID, &wire.HTTPResponse{Status: 200})
+	}
+	for k, r := range g.Requests {
+		i := strconv.Itoa(clients - 1 - k)
+		if want := "clientid=client-" + i + "&password=secret-" + i; r.Path != "/super" || string(r.Body) != want {
+			t.Errorf("%s %s, want %s", r.Path, r.Body, want)
+		}
+		g.Respond(r.ID, &wire.HTTPResponse{Status: uint32(200 + k%2)})
+		if a := g.Answers[r.Req]; a.Code != wire.Allow || a.Superuser != (k%2 == 0) {
+			t.Errorf("%d: %+v", r.Req, a)
+		}
+	}
+	g.Requests = nil
+	for i := range clients { // ten topics: two of them are asked about later
+		a := &wire.Authorize{ClientID: "client-" + strconv.Itoa(i), Action: wire.Subscribe}
+		for k := range 10 {
+			a.Topics = append(a.Topics, wire.Topic{Topic: strconv.Itoa(i) + "-" + strconv.Itoa(k)})
+		}
+		g.Authorize(int64(100+i), a)
+	}
+	for n := 0; n < len(g.Requests); n++ {
+		r := g.Requests[n]
+		i := strconv.Itoa(int(r.Req - 100))
+		topic, ok := strings.CutPrefix(r.Path, "/acl?client=client-"+i+"&topic="+i+"-")
+		if !ok {
+			t.Errorf("request %d asks %s", r.Req, r.Path)
+		}
+		odd := topic[len(topic)-1]%2 == 1
+		g.Respond(r.ID, &wire.HTTPResponse{Status: map[bool]uint32{true: 403, false: 200}[odd]})
+	}
+	for i := range clients {
+		for k, code := range g.Answers[int64(100+i)].Codes {
+			if code != map[bool]uint32{true: wire.Deny, false: wire.Allow}[k%2 == 1] {
+				t.Errorf("client %d, topic %d: %d", i, k, code)
+			}
+		}
+		if len(g.Answers[int64(100+i)].Codes) != 10 {
+			t.Errorf("client %d: %+v", i, g.Answers[int64(100+i)])
+		}
 	}
 }

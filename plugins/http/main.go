@@ -9,6 +9,7 @@ import (
 
 func init() {
 	wicket.NeedABI(2) // upstreams
+	wicket.Reuse()
 	wicket.OnLoad(load)
 }
 

@@ -17,20 +17,30 @@ type call struct {
 	then    func(*HTTPResponse, error) Verdict
 }
 
+// idleCalls are calls that are over, for httpThen to use again.
+var idleCalls = make([]*call, 0, 64)
+
 //go:wasmexport wicket_completed
 func exportCompleted(id int64, status int32, ptr unsafe.Pointer, size int32) {
-	payload, ok := take(ptr, size)
 	c := calls[id]
 	if c == nil {
 		return
 	}
 	delete(calls, id)
+	read := take
+	if c.then != nil && handlers.reuse {
+		read = window
+	}
+	payload, ok := read(ptr, size)
 	c.status, c.payload = wire.Status(status), payload
 	if !ok {
 		c.status = wire.Failed
 	}
 	if c.then != nil {
 		c.resume()
+		if *c = (call{}); len(idleCalls) < cap(idleCalls) {
+			idleCalls = append(idleCalls, c)
+		}
 		collect()
 		return
 	}
@@ -66,7 +76,8 @@ func (c *Context) http(r *HTTPRequest) (*HTTPResponse, error) {
 	if id <= 0 {
 		return nil, startError(id)
 	}
-	return httpOutcome(await(id))
+	status, payload := await(id)
+	return httpOutcome(status, payload, new(HTTPResponse))
 }
 
 func (c *Context) verifyPassword(hash string, password []byte) (bool, error) {

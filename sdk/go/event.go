@@ -53,6 +53,7 @@ var handlers struct {
 	authorize    func(*Context, *Access) Verdict
 	hello        func(*Context, *ClientHello) Verdict
 	now          struct{ authenticate, authorize, hello bool } // run without a goroutine
+	reuse        bool                                          // nothing of an event is kept
 	unload       func()
 }
 

@@ -53,6 +53,19 @@ func exportBuffer(size int32) unsafe.Pointer {
 // take copies an event out of the input buffer and wipes it there; ok is false
 // when the host means another place than the buffer.
 func take(ptr unsafe.Pointer, size int32) (event []byte, ok bool) {
+	there, ok := window(ptr, size)
+	if len(there) == 0 {
+		return nil, ok
+	}
+	event = make([]byte, len(there))
+	copy(event, there)
+	clear(there)
+	return event, true
+}
+
+// window is an event where it stands; it is there until the export returns, after
+// which the host wipes it.
+func window(ptr unsafe.Pointer, size int32) (event []byte, ok bool) {
 	n := int(uint32(size))
 	if n == 0 {
 		return nil, true
@@ -61,10 +74,17 @@ func take(ptr unsafe.Pointer, size int32) (event []byte, ok bool) {
 		Error("the host passed an event outside the input buffer")
 		return nil, false
 	}
-	event = make([]byte, n)
-	copy(event, input)
-	clear(input[:n])
-	return event, true
+	return input[:n:n], true
+}
+
+// mostLent is how many topics are kept room for.
+const mostLent = 256
+
+// lent is what events are read into if the plugin keeps nothing of them.
+var lent struct {
+	connect  Connect
+	access   Access
+	response HTTPResponse
 }
 
 //go:wasmexport wicket_load
@@ -146,7 +166,11 @@ func exportAuthorize(req int64, ptr unsafe.Pointer, size int32) int32 {
 const errorCode = -1
 
 func dispatch(req int64, run func(*worker) Verdict, now bool, ptr unsafe.Pointer, size int32) int32 {
-	event, ok := take(ptr, size)
+	read := take
+	if now && handlers.reuse {
+		read = window
+	}
+	event, ok := read(ptr, size)
 	if !ok {
 		return errorCode
 	}
@@ -287,7 +311,10 @@ func collect() {
 }
 
 func (w *worker) authenticate() Verdict {
-	c := new(Connect)
+	c := &lent.connect
+	if !w.now || !handlers.reuse {
+		c = new(Connect)
+	}
 	if err := c.Decode(w.event); err != nil {
 		return unreadable(err)
 	}
@@ -296,8 +323,14 @@ func (w *worker) authenticate() Verdict {
 }
 
 func (w *worker) authorize() Verdict {
-	a := new(Access)
-	if err := a.Decode(w.event); err != nil {
+	if cap(lent.access.Topics) > mostLent {
+		lent.access = Access{}
+	}
+	a := &lent.access
+	if !w.now || !handlers.reuse {
+		a = new(Access)
+	}
+	if err := a.Redecode(w.event); err != nil {
 		return unreadable(err)
 	}
 	return handlers.authorize(&Context{req: w.req, instant: w.now}, a)

@@ -17,6 +17,8 @@ func (c *Context) http(*HTTPRequest) (*HTTPResponse, error) { return nil, ErrNot
 
 func (c *Context) httpThen(*HTTPRequest, func(*HTTPResponse, error) Verdict) Verdict { return Deny() }
 
+func (c *Context) answer(Verdict) {}
+
 func (c *Context) now() int64 { return time.Now().UnixMilli() }
 
 func (c *Context) certificate(CertField, int) (string, bool) { return "", false }

@@ -13,6 +13,23 @@ func Later() Verdict { return Verdict{code: codeLater} }
 // IsLater reports whether v is Later.
 func (v Verdict) IsLater() bool { return v.code == codeLater }
 
+// Answer gives the verdict of a request whose handler, or function of HTTPThen, has
+// returned Later: for one whose answer is found while another is served. What has
+// been answered keeps its answer.
+func (c *Context) Answer(v Verdict) {
+	if v.IsLater() {
+		return
+	}
+	if c.fake == nil {
+		c.answer(v)
+	} else if h, ok := c.fake.(Answerer); ok {
+		h.Answer(v)
+	}
+}
+
+// Answerer is a Host that takes the verdicts given to Answer.
+type Answerer interface{ Answer(Verdict) }
+
 // HTTPThen asks an upstream as HTTP does, and answers with what then makes of
 // the outcome. A handler that is registered to run Now does not wait for it:
 // HTTPThen returns Later at once, which the handler returns in turn, and then

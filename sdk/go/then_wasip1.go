@@ -13,7 +13,14 @@ func (c *Context) httpThen(r *HTTPRequest, then func(*HTTPResponse, error) Verdi
 	if id <= 0 {
 		return then(nil, startError(id))
 	}
-	calls[id] = &call{req: c.req, then: then}
+	if n := len(idleCalls); n > 0 {
+		k := idleCalls[n-1]
+		idleCalls = idleCalls[:n-1]
+		k.req, k.then = c.req, then
+		calls[id] = k
+	} else {
+		calls[id] = &call{req: c.req, then: then}
+	}
 	return Later()
 }
 
@@ -26,12 +33,11 @@ func sendHTTP(req int64, r *HTTPRequest) (id int64) {
 }
 
 // httpOutcome reads what a call has brought.
-func httpOutcome(status wire.Status, payload []byte) (*HTTPResponse, error) {
+func httpOutcome(status wire.Status, payload []byte, res *HTTPResponse) (*HTTPResponse, error) {
 	if status != wire.OK {
 		return nil, statusError(status, payload)
 	}
-	res := new(HTTPResponse)
-	if err := res.Decode(payload); err != nil {
+	if err := res.Redecode(payload); err != nil {
 		return nil, err
 	}
 	return res, nil
@@ -51,9 +57,15 @@ func (c *call) resume() {
 			answer(c.req, v)
 		}
 	}()
-	then := c.then(httpOutcome(c.status, c.payload))
+	res := &lent.response
+	if !handlers.reuse {
+		res = new(HTTPResponse)
+	}
+	then := c.then(httpOutcome(c.status, c.payload, res))
 	v, returned = then, true
 }
+
+func (c *Context) answer(v Verdict) { answer(c.req, v) }
 
 // answer gives the broker a verdict by resolve.
 func answer(req int64, v Verdict) {

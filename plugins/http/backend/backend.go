@@ -7,20 +7,20 @@ package backend
 
 import (
 	"errors"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/wicketmq/wicket/plugins/preset"
 	wicket "github.com/wicketmq/wicket/sdk/go"
 )
 
-// Backend is a configuration ready to be asked, by one goroutine.
+// Backend is a configuration ready to be asked, by one goroutine. It keeps nothing
+// of what it is asked about, see wicket.Reuse.
 type Backend struct {
 	login  *query // nil: does not authenticate
 	super  *query // EMQX 4's second question about a client; nil for none
 	access *query // nil: does not authorize
 	keeps  bool   // questions about topics need the client's certificate
+	one    subject
 }
 
 // Authenticates reports whether the backend is to be asked about clients.
@@ -37,20 +37,22 @@ func (b *Backend) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Ve
 	if c.AuthMethod != "" || !c.HasPassword && b.login.secret {
 		return wicket.Next()
 	}
-	s := &subject{ctx: ctx, c: c}
+	s := &b.one
+	*s = subject{ctx: ctx, c: c}
+	defer func() { *s = subject{} }()
 	switch {
 	case b.super == nil && b.keeps:
 		return b.login.ask(s, loginAnswer, func(v wicket.Verdict) wicket.Verdict { return b.remember(ctx, v) })
 	case b.super == nil:
 		return b.login.ask(s, loginAnswer, nil)
 	}
-	c.Password = slices.Clone(c.Password) // the second question comes when the SDK has wiped it
+	c, event := kept(c) // the second question comes later
 	return b.login.ask(s, loginAnswer, func(v wicket.Verdict) wicket.Verdict {
-		defer clear(c.Password)
+		defer clear(event)
 		if v.Code() != wicket.CodeAllow {
 			return v
 		}
-		return b.super.ask(s, loginAnswer, func(super wicket.Verdict) wicket.Verdict {
+		return b.super.ask(&subject{ctx: ctx, c: c}, loginAnswer, func(super wicket.Verdict) wicket.Verdict {
 			if super.Code() == wicket.CodeAllow {
 				v = v.Superuser()
 			}
@@ -59,14 +61,27 @@ func (b *Backend) Authenticate(ctx *wicket.Context, c *wicket.Connect) wicket.Ve
 	})
 }
 
+// kept is a copy of c, and what to wipe when it has been used.
+func kept(c *wicket.Connect) (*wicket.Connect, []byte) {
+	event, again := c.Append(nil), new(wicket.Connect)
+	_ = again.Decode(event) // it is what has just been written
+	return again, event
+}
+
 // window is how many topics of one packet are asked about at a time.
 const window = 8
 
 // Authorize asks about each topic of a packet.
 func (b *Backend) Authorize(ctx *wicket.Context, a *wicket.Access) wicket.Verdict {
 	if len(a.Topics) == 1 {
-		return b.access.ask(&subject{ctx: ctx, access: a, topic: &a.Topics[0]}, accessAnswer, nil)
+		s := &b.one
+		*s = subject{ctx: ctx, access: a, topic: &a.Topics[0]}
+		defer func() { *s = subject{} }()
+		return b.access.ask(s, accessAnswer, nil)
 	}
+	again := new(wicket.Access) // for the questions that come later
+	_ = again.Decode(a.Append(nil))
+	a = again
 	p := &packet{b: b, ctx: ctx, a: a, answers: make([]wicket.Verdict, len(a.Topics)), left: len(a.Topics)}
 	v := wicket.Later()
 	for i := 0; i < window && v.IsLater() && p.next < len(a.Topics); i++ {
@@ -128,6 +143,7 @@ type reading func(q *query, ctx *wicket.Context, client string, res *wicket.HTTP
 // another one of it, unless it is nil.
 func (q *query) ask(s *subject, read reading, then func(wicket.Verdict) wicket.Verdict) wicket.Verdict {
 	r, err := q.request(s)
+	defer q.forget()
 	if err != nil { // the client's doing (AHTTP-02, AHTTP-03)
 		wicket.Warn("upstream " + strconv.Quote(q.upstream) + " is not asked about client " + preset.Quote(s.clientID()) + ": " + err.Error())
 		v := unaskable(s.access != nil)
@@ -143,24 +159,63 @@ func (q *query) ask(s *subject, read reading, then func(wicket.Verdict) wicket.V
 		}
 		return v
 	}
-	ctx, client, access := s.ctx, strings.Clone(s.clientID()), s.access != nil // what is kept while the client waits
-	return ctx.HTTPThen(&r, func(res *wicket.HTTPResponse, err error) wicket.Verdict {
-		v, answered := q.outcome(ctx, client, read, res, err)
-		if access && errors.Is(err, wicket.ErrMalformed) { // it is too long
-			v = unaskable(access)
-		}
-		if answered {
-			q.denials.add(ctx, key, v)
-		}
-		if then != nil {
-			return then(v)
-		}
-		return v
-	})
+	w := q.wait()
+	w.ctx, w.client, w.access = s.ctx, append(w.client[:0], s.clientID()...), s.access != nil // what is kept while the client waits
+	w.read, w.then, w.key = read, then, key
+	return w.ctx.HTTPThen(&r, w.answered)
 }
 
-// outcome is the verdict, and whether the server has answered. No answer, or one that makes no sense, is Next, or a
-// denial where the operator wants one (spec 0.4).
+// waiter is a client that waits for a server.
+type waiter struct {
+	q        *query
+	ctx      *wicket.Context
+	client   []byte // its id
+	access   bool
+	key      uint64 // for denials
+	read     reading
+	then     func(wicket.Verdict) wicket.Verdict
+	answered func(*wicket.HTTPResponse, error) wicket.Verdict // the method answer
+}
+
+// mostIdle is how many waiters are kept for those to come, and mostClient how long
+// the client ids are that they have room for.
+const (
+	mostIdle   = 64
+	mostClient = 256
+)
+
+func (q *query) wait() *waiter {
+	if n := len(q.idle); n > 0 {
+		w := q.idle[n-1]
+		q.idle = q.idle[:n-1]
+		return w
+	}
+	w := &waiter{q: q}
+	w.answered = w.answer
+	return w
+}
+
+// answer takes what the server has answered.
+func (w *waiter) answer(res *wicket.HTTPResponse, err error) wicket.Verdict {
+	q, then := w.q, w.then
+	v, answered := q.outcome(w.ctx, text(w.client), w.read, res, err)
+	if w.access && errors.Is(err, wicket.ErrMalformed) { // it is too long
+		v = unaskable(w.access)
+	}
+	if answered {
+		q.denials.add(w.ctx, w.key, v)
+	}
+	if w.ctx, w.read, w.then = nil, nil, nil; len(q.idle) < mostIdle && cap(w.client) <= mostClient {
+		q.idle = append(q.idle, w)
+	}
+	if then != nil {
+		return then(v)
+	}
+	return v
+}
+
+// outcome is the verdict, and whether the server has answered. No answer, or one
+// that makes no sense, is Next, or a denial where the operator wants one (spec 0.4).
 func (q *query) outcome(ctx *wicket.Context, client string, read reading, res *wicket.HTTPResponse, err error) (v wicket.Verdict, answered bool) {
 	hint := ""
 	if err == nil {

@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,7 +24,9 @@ type server struct {
 }
 
 func (s *server) HTTP(r *wicket.HTTPRequest) (*wicket.HTTPResponse, error) {
-	s.asked = append(s.asked, *r)
+	asked := *r // the plugin uses its memory again
+	asked.Path, asked.Body = strings.Clone(r.Path), slices.Clone(r.Body)
+	s.asked = append(s.asked, asked)
 	return s.answer(r)
 }
 func (s *server) Now() int64                                  { return now }
@@ -403,6 +406,48 @@ func TestRememberDenials(t *testing.T) {
 	}
 	if len(b.login.denials.list) != 1 {
 		t.Errorf("%d are remembered", len(b.login.denials.list))
+	}
+}
+
+// An answer that has been seen is the same verdict again, as long as nothing else
+// decides: not when it says how long the client may stay, and not in another type.
+func TestAnswerAgain(t *testing.T) {
+	b := open(t, loginConfig)
+	ctx := &later{server: says(0, "", ""), now: now}
+	try := func(kind, body string) wicket.Verdict {
+		ctx.answer = says(200, kind, body).answer
+		return b.Authenticate(wicket.TestContext(ctx), alice())
+	}
+	const rules = `{"result":"allow","is_superuser":true,"client_attrs":{"a":"b"},"acl":[{"permission":"allow","action":"all","topic":"t"}]}`
+	first := try(mediaJSON, rules)
+	changed := first.Attribute("more", "x").Rule(wicket.DenyAll("#")).Superuser()
+	if again := try(mediaJSON, rules); !reflect.DeepEqual(again, first) || len(again.Detail().Rules) != 1 || len(changed.Detail().Rules) != 2 {
+		t.Errorf("%+v, first %+v", again.Detail(), first.Detail())
+	}
+	if v := try("text/plain", rules); v.Code() != wicket.CodeNext {
+		t.Errorf("another type: %v", v.Code())
+	}
+	short := strings.Replace(rules, "true", "10 ", 1)
+	if v := try(mediaJSON, short); v.Detail().Superuser {
+		t.Errorf("as long as the first: %+v", v.Detail())
+	}
+	for _, test := range []struct {
+		result string
+		want   wicket.Code
+	}{{"allow", wicket.CodeAllow}, {"deny ", wicket.CodeNext}, {"deny", wicket.CodeDeny}, {"ignore", wicket.CodeNext}, {"", wicket.CodeNext}} {
+		for range 2 {
+			if v := try(mediaJSON, `{"result":"`+test.result+`"}`); v.Code() != test.want {
+				t.Errorf("%s: %v", test.result, v.Code())
+			}
+		}
+	}
+	expires := `{"result":"allow","expire_at":` + strconv.FormatInt(now/1000+3, 10) + `}`
+	if v := try(mediaJSON, expires); v.Code() != wicket.CodeAllow || v.Detail().ExpireAt == 0 {
+		t.Errorf("%+v", v.Detail())
+	}
+	ctx.now += 4000
+	if v := try(mediaJSON, expires); v.Code() != wicket.CodeDeny {
+		t.Errorf("after it has expired: %v", v.Code())
 	}
 }
 

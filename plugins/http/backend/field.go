@@ -3,6 +3,7 @@ package backend
 import (
 	"strconv"
 	"strings"
+	"unsafe"
 
 	wicket "github.com/wicketmq/wicket/sdk/go"
 )
@@ -45,7 +46,7 @@ type field struct {
 var fields = []field{
 	{"clientid", both, func(s *subject, _ string) string { return s.clientID() }},
 	{"username", both, func(s *subject, _ string) string { return s.username() }},
-	{"password", authentication, func(s *subject, _ string) string { return string(s.c.Password) }},
+	{"password", authentication, func(s *subject, _ string) string { return text(s.c.Password) }},
 	{"peerhost", both, func(s *subject, _ string) string { host, _ := s.peer(); return host }},
 	{"peerport", both, func(s *subject, _ string) string { _, port := s.peer(); return port }},
 	{"peername", both, func(s *subject, _ string) string { return s.peername() }},
@@ -63,6 +64,9 @@ var fields = []field{
 	{"qos", authorization, func(s *subject, _ string) string { return strconv.Itoa(int(s.topic.QoS)) }},
 	{"retain", authorization, func(s *subject, _ string) string { return strconv.FormatBool(s.topic.Retain) }},
 }
+
+// text is a text that is used before b changes.
+func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // attribute is the field behind ${client_attrs.NAME}.
 var attribute = field{attributes + "NAME", both, func(s *subject, name string) string { return s.attribute(name) }}

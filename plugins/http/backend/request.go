@@ -2,7 +2,6 @@ package backend
 
 import (
 	"strings"
-	"unsafe"
 
 	wicket "github.com/wicketmq/wicket/sdk/go"
 	"github.com/wicketmq/wicket/sdk/go/config"
@@ -23,8 +22,10 @@ type query struct {
 	// Of the above, for request.
 	secret   bool              // the password is part of the request
 	constant []wicket.Property // headers, if they are the same each time
-	size     int               // that path and body have as a rule
-	denials  *denials          // nil: none are remembered
+	room     []byte            // for path and body
+	seen     [answersSeen]seen // answers
+	idle     []*waiter
+	denials  *denials // nil: none are remembered
 }
 
 type header struct {
@@ -54,31 +55,42 @@ func (q *query) ready() {
 			q.constant = nil
 		}
 	}
-	q.size = q.path.size() + q.body.size()
+	q.room = make([]byte, 0, q.path.size()+q.body.size())
 }
 
-// request fills the query in for a client. The error says why the request
-// must not be sent.
+// mostRoom is the size of requests for which room is kept.
+const mostRoom = 16 << 10
+
+// forget wipes the request that is in the room: there may be a password in it.
+func (q *query) forget() {
+	clear(q.room)
+	if cap(q.room) > mostRoom {
+		q.room = nil
+	}
+}
+
+// request fills the query in for a client: what it returns is good until forget or
+// the next one. The error says why the request must not be sent.
 func (q *query) request(s *subject) (wicket.HTTPRequest, error) {
 	r := wicket.HTTPRequest{Upstream: q.upstream, Method: q.method, Timeout: q.timeout}
-	b, err := q.path.appendTo(make([]byte, 0, q.size), s)
+	b, err := q.path.appendTo(q.room[:0], s)
+	n := len(b)
 	if err == nil {
 		err = checkPath(b)
 	}
-	if err != nil {
+	if err == nil {
+		r.Headers, err = q.header(s)
+	}
+	if err == nil && len(q.body) > 0 {
+		b, err = q.body.appendTo(b, s)
+	}
+	if q.room = b; err != nil {
 		return r, err
 	}
-	n := len(b)
-	r.Path = unsafe.String(unsafe.SliceData(b), n) // nothing is written there any more
-	if r.Headers, err = q.header(s); err != nil {
-		return r, err
+	if r.Path = text(b[:n]); len(q.body) > 0 {
+		r.Body = b[n:]
 	}
-	if len(q.body) > 0 {
-		if b, err = q.body.appendTo(b, s); err == nil {
-			r.Body = b[n:]
-		}
-	}
-	return r, err
+	return r, nil
 }
 
 func (q *query) header(s *subject) ([]wicket.Property, error) {

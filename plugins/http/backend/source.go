@@ -43,6 +43,7 @@ func (s *Source) Find(ctx *wicket.Context, c *wicket.Connect) (*Record, error) {
 		return nil, err
 	}
 	res, err := ctx.HTTP(r)
+	s.query.forget()
 	switch {
 	case err != nil:
 		return nil, err

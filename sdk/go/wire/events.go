@@ -457,6 +457,12 @@ type Authorize struct {
 // Decode reads the message; see the package comment for who owns b.
 func (m *Authorize) Decode(b []byte) error {
 	*m = Authorize{}
+	return m.Redecode(b)
+}
+
+// Redecode is Decode into the lists that the message has.
+func (m *Authorize) Redecode(b []byte) error {
+	*m = Authorize{Attributes: m.Attributes[:0], Topics: m.Topics[:0]}
 	r := reader{b: b}
 	for r.next() {
 		switch r.num {

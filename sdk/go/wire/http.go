@@ -53,6 +53,12 @@ type HTTPResponse struct {
 // Decode reads the message; see the package comment for who owns b.
 func (m *HTTPResponse) Decode(b []byte) error {
 	*m = HTTPResponse{}
+	return m.Redecode(b)
+}
+
+// Redecode is Decode into the list that the message has.
+func (m *HTTPResponse) Redecode(b []byte) error {
+	*m = HTTPResponse{Headers: m.Headers[:0]}
 	r := reader{b: b}
 	for r.next() {
 		switch r.num {
