@@ -8,41 +8,29 @@ import (
 	"github.com/wicketmq/wicket/sdk/go/wire"
 )
 
-// call is a host call that a goroutine waits for, or a function.
+// call is a host call that a goroutine waits for.
 type call struct {
 	done    chan struct{}
 	status  wire.Status
 	payload []byte
-	req     int64 // that then is called for
-	then    func(*HTTPResponse, error) Verdict
 }
-
-// idleCalls are calls that are over, for httpThen to use again.
-var idleCalls = make([]*call, 0, 64)
 
 //go:wasmexport wicket_completed
 func exportCompleted(id int64, status int32, ptr unsafe.Pointer, size int32) {
+	if l, waits := laters[id]; waits {
+		delete(laters, id)
+		l.complete(status, ptr, size)
+		return
+	}
 	c := calls[id]
 	if c == nil {
 		return
 	}
 	delete(calls, id)
-	read := take
-	if c.then != nil && handlers.reuse {
-		read = window
-	}
-	payload, ok := read(ptr, size)
+	payload, ok := take(ptr, size)
 	c.status, c.payload = wire.Status(status), payload
 	if !ok {
 		c.status = wire.Failed
-	}
-	if c.then != nil {
-		c.resume()
-		if *c = (call{}); len(idleCalls) < cap(idleCalls) {
-			idleCalls = append(idleCalls, c)
-		}
-		collect()
-		return
 	}
 	close(c.done)
 	pump(nil, many)

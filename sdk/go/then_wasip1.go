@@ -8,19 +8,21 @@ import (
 	"github.com/wicketmq/wicket/sdk/go/wire"
 )
 
+// later is what becomes of a request when an upstream has answered. Thousands may
+// wait, so that it has no more than that takes.
+type later struct {
+	req  int64
+	then func(*HTTPResponse, error) Verdict
+}
+
+var laters = map[int64]later{} // by host call
+
 func (c *Context) httpThen(r *HTTPRequest, then func(*HTTPResponse, error) Verdict) Verdict {
 	id := sendHTTP(c.req, r)
 	if id <= 0 {
 		return then(nil, startError(id))
 	}
-	if n := len(idleCalls); n > 0 {
-		k := idleCalls[n-1]
-		idleCalls = idleCalls[:n-1]
-		k.req, k.then = c.req, then
-		calls[id] = k
-	} else {
-		calls[id] = &call{req: c.req, then: then}
-	}
+	laters[id] = later{c.req, then}
 	return Later()
 }
 
@@ -43,9 +45,23 @@ func httpOutcome(status wire.Status, payload []byte, res *HTTPResponse) (*HTTPRe
 	return res, nil
 }
 
+// complete reads what has come of the call, and goes on with the request.
+func (l later) complete(status int32, ptr unsafe.Pointer, size int32) {
+	read := take
+	if handlers.reuse {
+		read = window
+	}
+	payload, ok := read(ptr, size)
+	if !ok {
+		status = int32(wire.Failed)
+	}
+	l.resume(wire.Status(status), payload)
+	collect()
+}
+
 // resume calls a function that was given to HTTPThen; whatever happens in it,
 // the request is answered.
-func (c *call) resume() {
+func (l later) resume(status wire.Status, payload []byte) {
 	v, returned := Deny().Reason(ImplementationError), false
 	defer func() {
 		if !returned {
@@ -54,14 +70,14 @@ func (c *call) resume() {
 			}
 		}
 		if !v.IsLater() {
-			answer(c.req, v)
+			answer(l.req, v)
 		}
 	}()
 	res := &lent.response
 	if !handlers.reuse {
 		res = new(HTTPResponse)
 	}
-	then := c.then(httpOutcome(c.status, c.payload, res))
+	then := l.then(httpOutcome(status, payload, res))
 	v, returned = then, true
 }
 
