@@ -23,7 +23,8 @@ type HostOptions struct {
 	// HashWorkers is the number of hashes verified at once; default GOMAXPROCS.
 	HashWorkers int
 
-	// HashQueue is the number of hashes that may wait; default 4096.
+	// HashQueue is the number of hashes that may wait; default 4096. Sources of
+	// clients take turns, and one has a third of the places at most.
 	HashQueue int
 
 	// Disconnect disconnects a client for a plugin that was granted

@@ -232,7 +232,7 @@ func (i *instance) verifyPassword(req int64, b []byte) int64 {
 		return callTooMany
 	}
 	id := i.w.nextID()
-	queued := i.p.host.verifyHash(hash, password, r.deadline, func(st status, text string) {
+	queued := i.p.host.verifyHash(r.client(), hash, password, r.deadline, func(st status, text string) {
 		i.p.hashing.Add(-1)
 		i.w.post(completion{inst: i, call: id, status: st, text: text})
 	})

@@ -87,7 +87,7 @@ func (i *instance) verifyToken(req int64, slot uint32, b []byte) int64 {
 		return callTooMany
 	}
 	id, keys, token := i.w.nextID(), i.keys[slot], string(b[:min(len(b), jwt.MaxToken+1)])
-	queued := p.host.tokens.submit(job{r.deadline, func() (status, string) { return verifyToken(keys, token) },
+	queued := p.host.tokens.submit(job{r.client(), r.deadline, func() (status, string) { return verifyToken(keys, token) },
 		func(st status, text string) {
 			p.verifying.Add(-1)
 			i.w.post(completion{inst: i, call: id, status: st, text: text})

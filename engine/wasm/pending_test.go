@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -299,7 +302,7 @@ func TestPasswordsBounded(t *testing.T) {
 	for range 3 {
 		answers = append(answers, ask(p, "verify"))
 	}
-	until(t, "queue is full", func() bool { return len(h.hashes.jobs) == 3 })
+	until(t, "queue is full", func() bool { return h.hashes.places.Taken() == 3 })
 	denied(t, answer(t, p, "verify"), mqtt.ServerUnavailable) // the guest returns an error
 	close(release)
 	for _, c := range answers {
@@ -312,13 +315,91 @@ func TestPasswordsBounded(t *testing.T) {
 	}
 }
 
+// TestPasswordsTakeTurns: who sends a thousand passwords keeps nobody else waiting
+// for them, and is served in the order in which they came.
+func TestPasswordsTakeTurns(t *testing.T) {
+	busy, release := make(chan struct{}), make(chan struct{})
+	var hashed []string // by the one worker
+	h := newHost(t, HostOptions{HashWorkers: 1, Verify: func(hash string, _ []byte) (bool, error) {
+		if hash == "first" {
+			close(busy)
+			<-release
+		}
+		hashed = append(hashed, hash)
+		return true, nil
+	}})
+	var all sync.WaitGroup
+	come := func(from, hash string) (taken bool) {
+		all.Add(1)
+		if taken = h.verifyHash(netip.MustParseAddr(from), hash, nil, time.Now().Add(time.Minute), func(status, string) { all.Done() }); !taken {
+			all.Done()
+		}
+		return taken
+	}
+	come("192.0.2.1", "first")
+	<-busy
+	for i := range 1000 {
+		come("192.0.2.1", strconv.Itoa(i))
+	}
+	for i := range 5 { // of one network
+		come(fmt.Sprintf("2001:db8::%d", i), fmt.Sprintf("six %d", i))
+	}
+	come("192.0.2.2", "victim")
+	close(release)
+	all.Wait()
+	want := []string{"first", "0", "six 0", "victim", "1", "six 1", "2", "six 2", "3", "six 3", "4", "six 4", "5", "6"}
+	if got := hashed[:len(want)]; !slices.Equal(got, want) || len(hashed) != 1007 || hashed[1006] != "999" {
+		t.Errorf("%d hashed, in the order %v", len(hashed), got)
+	}
+}
+
+// TestPasswordPlaces: a source that fills its share of the queue leaves room for
+// others, and has its share again when it has been served; nothing is kept of
+// those who have gone.
+func TestPasswordPlaces(t *testing.T) {
+	var once sync.Once
+	busy, release := make(chan struct{}), make(chan struct{})
+	h := newHost(t, HostOptions{HashWorkers: 1, HashQueue: 30, Verify: func(string, []byte) (bool, error) {
+		once.Do(func() { close(busy) })
+		<-release
+		return true, nil
+	}})
+	come := func(from byte) bool {
+		return h.verifyHash(netip.AddrFrom4([4]byte{192, 0, 2, from}), "h", nil, time.Now().Add(time.Minute), func(status, string) {})
+	}
+	come(1)
+	<-busy
+	for range 100 {
+		come(1)
+	}
+	if n := h.hashes.places.Taken(); n != 10 {
+		t.Errorf("one source has %d of 30 places", n)
+	}
+	for i := range byte(5) {
+		if !come(10 + i) {
+			t.Errorf("source %d has no place", i)
+		}
+	}
+	close(release)
+	until(t, "all are done", func() bool { return h.hashes.places.Taken() == 0 })
+	if !come(1) {
+		t.Error("who has been served has no place")
+	}
+	until(t, "it is done", func() bool { return h.hashes.places.Taken() == 0 })
+	h.hashes.mu.Lock()
+	defer h.hashes.mu.Unlock()
+	if len(h.hashes.lines) != 0 || h.hashes.first != nil {
+		t.Errorf("%d lines are left", len(h.hashes.lines))
+	}
+}
+
 // TestPasswordTooLate: nobody hashes for a request that is over.
 func TestPasswordTooLate(t *testing.T) {
 	var calls atomic.Int64
 	h := newHost(t, HostOptions{Verify: func(string, []byte) (bool, error) { calls.Add(1); return true, nil }})
 	got := make(chan status, 1)
 	password := []byte("secret")
-	h.verifyHash("h", password, time.Now().Add(-time.Second), func(s status, _ string) { got <- s })
+	h.verifyHash(netip.Addr{}, "h", password, time.Now().Add(-time.Second), func(s status, _ string) { got <- s })
 	if s := <-got; s != statusTimeout || calls.Load() != 0 || string(password) == "secret" {
 		t.Errorf("status %d after %d calls, password %q", s, calls.Load(), password)
 	}

@@ -2,8 +2,11 @@ package wasm
 
 import (
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/wicketmq/wicket/engine/auth"
 )
 
 // VerifyFunc says whether a password matches a hash. The error says that the
@@ -12,6 +15,7 @@ type VerifyFunc func(hash string, password []byte) (bool, error)
 
 // job is work that takes too long for a worker of a plugin.
 type job struct {
+	client   netip.Addr // for whom it is
 	deadline time.Time
 	work     func() (status, string) // not called when the time is up
 	done     func(status, string)    // called once, on the pool's goroutine
@@ -19,52 +23,106 @@ type job struct {
 
 // pool works on jobs on a few goroutines. Password hashes are slow on purpose and
 // some take many megabytes, so their number at once is the bound on processor time
-// and memory.
+// and memory. Sources of clients (see auth.Source) take turns: one that has
+// thousands of jobs waiting keeps another's first from being worked on for one job
+// of each source that waits.
 type pool struct {
-	wg sync.WaitGroup
+	wg    sync.WaitGroup
+	limit int
 
-	mu     sync.RWMutex // held to send; written to close
+	mu     sync.Mutex
+	some   sync.Cond // jobs wait, or the pool is closed
 	closed bool
-	jobs   chan job
+	places auth.Places // of jobs that wait: a third for one source at most
+	lines  map[netip.Prefix]*line
+	first  *line // whose turn it is
+	last   *line
+}
+
+// line is the jobs of a source that wait, the oldest first.
+type line struct {
+	from netip.Prefix
+	jobs []job
+	next *line
 }
 
 // newPool starts a pool. One without workers takes no jobs.
 func newPool(workers, queue int) *pool {
-	p := &pool{jobs: make(chan job, queue), closed: workers == 0}
+	p := &pool{limit: queue, closed: workers == 0, lines: map[netip.Prefix]*line{}}
+	p.some.L = &p.mu
 	for range workers {
 		p.wg.Go(p.run)
 	}
 	return p
 }
 
-// submit queues a job, or returns false when the queue is full.
+// submit queues a job, or returns false when there is no place for it.
 func (p *pool) submit(j job) bool {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	if p.closed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || !p.places.Take(p.limit, 1, j.client) {
 		return false
 	}
-	select {
-	case p.jobs <- j:
-		return true
-	default:
-		return false
+	from := auth.Source(j.client)
+	l := p.lines[from]
+	if l == nil {
+		l = &line{from: from}
+		p.lines[from] = l
+		p.queue(l)
 	}
+	l.jobs = append(l.jobs, j)
+	p.some.Signal()
+	return true
+}
+
+// queue gives a source the last turn.
+func (p *pool) queue(l *line) {
+	if p.first == nil {
+		p.first = l
+	} else {
+		p.last.next = l
+	}
+	p.last = l
+}
+
+// next waits for a job, the oldest of the source whose turn it is. It returns
+// false when the pool is closed and none is left.
+func (p *pool) next() (j job, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.first == nil {
+		if p.closed {
+			return j, false
+		}
+		p.some.Wait()
+	}
+	l := p.first
+	p.first, l.next = l.next, nil
+	j, l.jobs[0] = l.jobs[0], job{}
+	if l.jobs = l.jobs[1:]; len(l.jobs) > 0 {
+		p.queue(l)
+	} else {
+		delete(p.lines, l.from)
+	}
+	p.places.Leave(1, j.client)
+	return j, true
 }
 
 // close ends the workers. Jobs that have not begun are refused.
 func (p *pool) close() {
 	p.mu.Lock()
-	if !p.closed {
-		p.closed = true
-		close(p.jobs)
-	}
+	p.closed = true
+	p.some.Broadcast()
 	p.mu.Unlock()
 	p.wg.Wait()
 }
 
 func (p *pool) run() {
-	for j := range p.jobs {
+	for {
+		j, ok := p.next()
+		if !ok {
+			return
+		}
 		j.done(p.do(&j))
 	}
 }
@@ -75,9 +133,9 @@ func (p *pool) do(j *job) (st status, text string) {
 			st, text = statusFailed, fmt.Sprintf("verification panicked: %v", r)
 		}
 	}()
-	p.mu.RLock()
+	p.mu.Lock()
 	closed := p.closed
-	p.mu.RUnlock()
+	p.mu.Unlock()
 	switch {
 	case closed:
 		return statusRefused, "host is stopping"
@@ -87,9 +145,10 @@ func (p *pool) do(j *job) (st status, text string) {
 	return j.work()
 }
 
-// verifyHash queues the verification of a password, which is wiped afterwards.
-func (h *Host) verifyHash(hash string, password []byte, deadline time.Time, done func(status, string)) bool {
-	return h.hashes.submit(job{deadline, func() (status, string) {
+// verifyHash queues the verification of a client's password, which is wiped
+// afterwards.
+func (h *Host) verifyHash(client netip.Addr, hash string, password []byte, deadline time.Time, done func(status, string)) bool {
+	return h.hashes.submit(job{client, deadline, func() (status, string) {
 		ok, err := h.verify(hash, password)
 		switch {
 		case err != nil:
