@@ -20,7 +20,7 @@ type connecting struct {
 	shard      *Shard
 	gate       *auth.Gate
 	req        *auth.Request
-	outcome    auth.Outcome
+	outcome    *auth.Outcome // of no use before the answer; it is not a part of this, which tens of thousands may wait for
 	will       *will
 	expiry     uint32 // the session's, seconds
 	asked      uint32 // the expiry the client asked for
@@ -33,6 +33,9 @@ type connecting struct {
 	asking     bool // the client was sent an AUTH and has not answered
 	answer     turn
 }
+
+// unanswered is the outcome before there is one.
+var unanswered auth.Outcome
 
 // drop implements job. The answer to a question that is under way finds no
 // client; a client that was asked for more will not answer.
@@ -65,7 +68,7 @@ func (c *Client) onConnect(body []byte) {
 
 // settle takes the gate's answer, on any goroutine.
 func (k *connecting) settle(o auth.Outcome) {
-	k.outcome = o
+	k.outcome = &o
 	if k.answer.late() {
 		k.shard.box.post(k)
 	}
@@ -103,6 +106,7 @@ func (c *Client) admission(p *mqtt.Connect) (*connecting, mqtt.Reason) {
 		client:     c,
 		shard:      c.shard,
 		gate:       o.Gate(),
+		outcome:    &unanswered,
 		asked:      p.Properties.SessionExpiry,
 		keepAlive:  p.KeepAlive,
 		window:     o.MaxInflight,

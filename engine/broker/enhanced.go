@@ -47,7 +47,7 @@ func (c *Client) onAnswer(h mqtt.Header, body []byte) error {
 		return outOfTurn
 	}
 	x := k.outcome.Exchange
-	c.state, k.asking, k.outcome = joining, false, auth.Outcome{}
+	c.state, k.asking, k.outcome = joining, false, &unanswered
 	k.answer.again()
 	x.Continue(bytes.Clone(p.Data), k.settle)
 	k.wait()

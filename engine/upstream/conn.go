@@ -122,21 +122,29 @@ func (s *settings) request(ctx context.Context, r *Request) (*http.Request, erro
 	return out.WithContext(ctx), nil
 }
 
-// read reads the body of an answer, no further than max_response.
+// read reads the body of an answer, no further than max_response. It takes no
+// more memory than the server has announced, as long as that is little.
 func (c *conn) read(answer *http.Response) ([]byte, error) {
 	most, size := c.s.MaxResponse, answer.ContentLength
 	if size > most {
 		return nil, c.tooLarge()
 	}
-	var b bytes.Buffer
-	if size > 0 {
-		b.Grow(int(min(size, 4<<10)) + bytes.MinRead)
+	if size < 0 {
+		size = 512
 	}
-	n, err := b.ReadFrom(io.LimitReader(answer.Body, most+1))
-	if n > most {
-		return nil, c.tooLarge()
+	b := make([]byte, 0, min(size, 4<<10)+1) // the last byte is for the end to be noticed
+	for {
+		n, err := answer.Body.Read(b[len(b):cap(b)])
+		switch b = b[:len(b)+n]; {
+		case int64(len(b)) > most:
+			return nil, c.tooLarge()
+		case err == io.EOF:
+			return b, nil
+		case err != nil:
+			return nil, err
+		}
+		b = slices.Grow(b, 1)
 	}
-	return b.Bytes(), err
 }
 
 func (c *conn) tooLarge() error {

@@ -23,8 +23,8 @@ type request struct {
 
 	inst       *instance // the one that was asked
 	size       int       // of the message that it was given
-	waits      bool      // the message counts for what waits there
 	calls      int       // host calls it has started
+	waits      bool      // the message counts for what waits there
 	answered   bool
 	prev, next *request // deadlines of the worker
 }
