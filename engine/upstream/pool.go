@@ -19,32 +19,35 @@ type Upstream struct {
 	name string
 	set  *Set
 
-	mu       sync.Mutex
-	s        *settings
-	life     context.Context // until nothing of it may go on
-	end      context.CancelFunc
-	dialLife context.Context // of the dials under way, until their settings or the breaker change
-	dialEnd  context.CancelFunc
-	leaving  bool // no longer configured: it takes no further call
-	queue    queue
-	wired    queue // calls on connections
-	watches  map[<-chan struct{}]*watch
-	bytes    int           // of all calls in flight
-	typical  time.Duration // that an answer takes, a moving average
-	onWire   int
-	conns    []*conn
-	spare    []*conn            // of those, such as may have room
-	lost     time.Time          // when the last one ended
-	leavers  map[*conn]struct{} // retired ones with something under way
-	dialing  int
-	http2    bool // what the last connection spoke
-	known    bool // http2 is known
-	breaker  breaker
-	look     *time.Timer // the next look: see again
-	health   Health
-	doubted  bool   // when it was last reached, it did not answer
-	lastErr  *Error // the last failure
-	failedAt time.Time
+	mu        sync.Mutex
+	s         *settings
+	life      context.Context // until nothing of it may go on
+	end       context.CancelFunc
+	dialLife  context.Context // of the dials under way, until their settings or the breaker change
+	dialEnd   context.CancelFunc
+	leaving   bool // no longer configured: it takes no further call
+	queue     queue
+	wired     queue // calls on connections
+	watches   map[<-chan struct{}]*watch
+	deadlines deadlines     // of those
+	clock     *time.Timer   // for the deadlines: see arm
+	rings     time.Time     // when the clock does; zero: it does not
+	bytes     int           // of all calls in flight
+	typical   time.Duration // that an answer takes, a moving average
+	onWire    int
+	conns     []*conn
+	spare     []*conn            // of those, such as may have room
+	lost      time.Time          // when the last one ended
+	leavers   map[*conn]struct{} // retired ones with something under way
+	dialing   int
+	http2     bool // what the last connection spoke
+	known     bool // http2 is known
+	breaker   breaker
+	look      *time.Timer // the next look: see again
+	health    Health
+	doubted   bool   // when it was last reached, it did not answer
+	lastErr   *Error // the last failure
+	failedAt  time.Time
 
 	counters
 	told sync.Mutex // held while somebody is told of a change
@@ -81,11 +84,21 @@ func (u *Upstream) Send(ctx context.Context, req Request, done func(Response, er
 		c.timeout = min(c.timeout, req.Timeout)
 	}
 	u.bytes += c.size()
+	c.until = c.began.Add(c.timeout)
 	u.queue.push(c)
-	c.timer = time.AfterFunc(c.timeout, c.expire)
+	u.deadlines.push(c)
+	u.arm()
 	u.watch(ctx)
-	u.pump()
+	u.pumpBut(c)
+	l := c.line
+	if l != nil { // it is on the wire, and nobody else writes it
+		u.set.running.Add(1)
+	}
 	u.mu.Unlock()
+	if l != nil {
+		l.offer(c)
+		u.set.running.Done()
+	}
 }
 
 // refuse says why a call cannot even wait.
@@ -115,7 +128,11 @@ func (u *Upstream) open() error {
 
 // pump puts waiting calls on connections, and asks for more of these when
 // there are too few. The mutex is held.
-func (u *Upstream) pump() {
+func (u *Upstream) pump() { u.pumpBut(nil) }
+
+// pumpBut does the same, but leaves it to the caller to write one of the calls,
+// should that be put on a connection of HTTP/1.1.
+func (u *Upstream) pumpBut(mine *call) {
 	for u.due() {
 		c := u.roomy()
 		if c == nil {
@@ -123,9 +140,10 @@ func (u *Upstream) pump() {
 			return
 		}
 		one, ctx := u.wire(c, u.queue.pop())
-		if c.http2 {
+		switch {
+		case c.http2:
 			u.set.running.Go(func() { u.work(c, one, ctx) })
-		} else {
+		case one != mine:
 			u.set.running.Go(func() { c.line.write(one) })
 		}
 	}
@@ -360,6 +378,7 @@ func (u *Upstream) takeAll() *call {
 func (u *Upstream) leave(c *call) {
 	c.state = finished
 	u.bytes -= c.size()
+	u.deadlines.remove(c)
 	u.unwatch(c.ctx)
 }
 
@@ -375,34 +394,8 @@ func (u *Upstream) finishAll(c *call, err error) {
 
 // finish ends a call. No mutex is held.
 func (u *Upstream) finish(c *call, out Response, err error) {
-	if c.timer != nil {
-		c.timer.Stop()
-	}
 	u.count(err)
 	c.done(out, err)
-}
-
-// expire is called when a call's time is over.
-func (c *call) expire() {
-	u := c.up
-	u.mu.Lock()
-	c.late = true
-	if c.state != waiting {
-		c.abort(errTimeout)
-		u.mu.Unlock()
-		return
-	}
-	err := u.tooLate()
-	u.queue.remove(c)
-	u.leave(c)
-	var rest *call
-	if len(u.conns) == 0 && c.began.After(u.lost) { // there was none all the time: a server that does not answer SYN counts as well
-		rest = u.failed(err)
-	}
-	why := u.open()
-	u.mu.Unlock()
-	u.finish(c, Response{}, err)
-	u.finishAll(rest, why)
 }
 
 // abort ends the exchange of a call that is on the wire. The mutex is held.

@@ -13,13 +13,14 @@ type call struct {
 	done    func(Response, error)
 	began   time.Time
 	timeout time.Duration // from began
-	timer   *time.Timer
+	until   time.Time
 
 	// Guarded by the upstream's mutex.
 	state      callState
 	again      int  // connections that had gone before it was sent
 	late       bool // its time is over
 	prev, next *call
+	place      int                     // in the upstream's deadlines, from 1 on; 0: it is not there
 	cancel     context.CancelCauseFunc // while it is on HTTP/2
 	line       *line                   // while it is on HTTP/1.1
 }
@@ -33,7 +34,7 @@ const (
 )
 
 // left is the time until the call ends.
-func (c *call) left() time.Duration { return c.timeout - time.Since(c.began) }
+func (c *call) left() time.Duration { return time.Until(c.until) }
 
 // maxAgain is how many connections may go before a call is sent.
 const maxAgain = 10

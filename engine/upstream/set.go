@@ -136,6 +136,8 @@ func (s *Set) start(name string, one *settings) *Upstream {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.look = time.AfterFunc(soon(), u.again)
+	u.clock = time.AfterFunc(time.Hour, u.expire)
+	u.clock.Stop()
 	u.dial()
 	return u
 }
