@@ -46,8 +46,8 @@ var builders = map[string]builder{
 	"rust": {
 		tools:   []string{"/usr/bin/rustc", "/usr/lib/rustlib/wasm32-unknown-unknown"},
 		version: "/usr/bin/rustc --version",
-		command: `/usr/bin/rustc --edition 2021 --target wasm32-unknown-unknown -O -C panic=abort -D warnings --crate-type rlib --crate-name wicket $ROOT/sdk/rust/src/lib.rs -o libwicket.rlib && ` +
-			`/usr/bin/rustc --edition 2021 --target wasm32-unknown-unknown -O -C panic=abort -C lto -C strip=symbols -D warnings --crate-type cdylib --extern wicket=libwicket.rlib -o $OUT src/lib.rs`,
+		command: `/usr/bin/rustc --edition 2021 --target wasm32-unknown-unknown -O -C target-feature=+bulk-memory -C panic=abort -D warnings --crate-type rlib --crate-name wicket $ROOT/sdk/rust/src/lib.rs -o libwicket.rlib && ` +
+			`/usr/bin/rustc --edition 2021 --target wasm32-unknown-unknown -O -C target-feature=+bulk-memory -C panic=abort -C lto -C strip=symbols -D warnings --crate-type cdylib --extern wicket=libwicket.rlib -o $OUT src/lib.rs`,
 	},
 	"rust-tests": { // what the SDK's own tests are, for this machine
 		sdk:     "rust",
