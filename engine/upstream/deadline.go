@@ -8,13 +8,13 @@ type deadlines []*call
 
 func (d *deadlines) push(c *call) {
 	*d = append(*d, c)
-	c.place = len(*d)
+	c.place = int32(len(*d))
 	d.up(len(*d) - 1)
 }
 
 // remove takes a call out, if it is there.
 func (d *deadlines) remove(c *call) {
-	at, last := c.place-1, len(*d)-1
+	at, last := int(c.place)-1, len(*d)-1
 	if at < 0 {
 		return
 	}
@@ -30,7 +30,7 @@ func (d *deadlines) remove(c *call) {
 
 func (d deadlines) swap(i, j int) {
 	d[i], d[j] = d[j], d[i]
-	d[i].place, d[j].place = i+1, j+1
+	d[i].place, d[j].place = int32(i+1), int32(j+1)
 }
 
 func (d deadlines) up(i int) {

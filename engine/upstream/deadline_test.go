@@ -30,7 +30,7 @@ func TestDeadlines(t *testing.T) {
 			t.Fatalf("%d, not %d", len(d), len(there))
 		}
 		for i, c := range d {
-			if !there[c] || c.place != i+1 || i > 0 && c.until.Before(d[(i-1)/2].until) {
+			if !there[c] || int(c.place) != i+1 || i > 0 && c.until.Before(d[(i-1)/2].until) {
 				t.Fatalf("at %d: %+v", i, c)
 			}
 		}

@@ -79,12 +79,12 @@ func (u *Upstream) Send(ctx context.Context, req Request, done func(Response, er
 		go u.finish(c, Response{}, err)
 		return
 	}
-	c.timeout = u.s.RequestTimeout
+	timeout := u.s.RequestTimeout
 	if req.Timeout > 0 {
-		c.timeout = min(c.timeout, req.Timeout)
+		timeout = min(timeout, req.Timeout)
 	}
 	u.bytes += c.size()
-	c.until = c.began.Add(c.timeout)
+	c.until = c.began.Add(timeout)
 	u.queue.push(c)
 	u.deadlines.push(c)
 	u.arm()
@@ -158,7 +158,7 @@ func (u *Upstream) due() bool {
 		return false
 	}
 	var late queue
-	for c := u.queue.first; c != nil && c.left() < min(u.typical*5/4, c.timeout/2); c = u.queue.first {
+	for c := u.queue.first; c != nil && c.left() < min(u.typical*5/4, c.timeout()/2); c = u.queue.first {
 		u.leave(u.queue.pop())
 		late.push(c)
 	}

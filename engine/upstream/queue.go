@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// call is one request from Send to done.
+// call is one request from Send to done. Tens of thousands may wait; it fills a
+// size of the allocator's.
 type call struct {
-	up      *Upstream
-	req     Request
-	ctx     context.Context
-	done    func(Response, error)
-	began   time.Time
-	timeout time.Duration // from began
-	until   time.Time
+	up    *Upstream
+	req   Request
+	ctx   context.Context
+	done  func(Response, error)
+	began time.Time
+	until time.Time // its time is over then
 
 	// Guarded by the upstream's mutex.
-	state      callState
-	again      int  // connections that had gone before it was sent
-	late       bool // its time is over
 	prev, next *call
-	place      int                     // in the upstream's deadlines, from 1 on; 0: it is not there
+	place      int32 // in the upstream's deadlines, from 1 on; 0: it is not there
+	state      callState
+	again      uint8                   // connections that had gone before it was sent
+	late       bool                    // its time is over
 	cancel     context.CancelCauseFunc // while it is on HTTP/2
 	line       *line                   // while it is on HTTP/1.1
 }
@@ -35,6 +35,9 @@ const (
 
 // left is the time until the call ends.
 func (c *call) left() time.Duration { return time.Until(c.until) }
+
+// timeout is the time that the call has had from its beginning.
+func (c *call) timeout() time.Duration { return c.until.Sub(c.began) }
 
 // maxAgain is how many connections may go before a call is sent.
 const maxAgain = 10
