@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/cert"
@@ -47,6 +48,13 @@ func appendText[T string | []byte](b []byte, field int, v T) []byte {
 		return b
 	}
 	return appendElement(b, field, v)
+}
+
+// appendForeign appends a text that a peer has made and nobody has looked at:
+// what is not UTF-8 in it is written as U+FFFD. A guest that refuses the message
+// would leave the client to on_error.
+func appendForeign(b []byte, field int, s string) []byte {
+	return appendText(b, field, strings.ToValidUTF8(s, "\ufffd"))
 }
 
 // appendElement appends one entry of a repeated field, empty or not.
@@ -145,13 +153,13 @@ func appendProxy(b []byte, field int, client netip.AddrPort, p *auth.Proxy) []by
 	b = appendUint(b, 1, uint64(p.Version))
 	b = appendPeer(b, 2, client)
 	b = appendPeer(b, 3, p.Destination)
-	b = appendText(b, 4, p.CommonName)
+	b = appendForeign(b, 4, p.CommonName)
 	b = appendBool(b, 5, p.CommonName != "")
 	b = appendPeer(b, 6, p.Via)
-	b = appendText(b, 7, p.ServerName)
-	b = appendText(b, 8, p.ALPN)
-	b = appendText(b, 9, p.TLSVersion)
-	b = appendText(b, 10, p.Cipher)
+	b = appendForeign(b, 7, p.ServerName)
+	b = appendForeign(b, 8, p.ALPN)
+	b = appendForeign(b, 9, p.TLSVersion)
+	b = appendForeign(b, 10, p.Cipher)
 	return endMessage(b, mark)
 }
 
@@ -174,8 +182,8 @@ func appendTLS(b []byte, field int, r *auth.Request) []byte {
 	b, mark := beginMessage(b, field)
 	b = appendText(b, 1, t.Version)
 	b = appendText(b, 2, t.Suite)
-	b = appendText(b, 3, t.ServerName)
-	b = appendText(b, 4, t.ALPN)
+	b = appendForeign(b, 3, t.ServerName)
+	b = appendForeign(b, 4, t.ALPN)
 	b = appendBool(b, 5, t.Resumed)
 	if r.Handshake() == t && len(t.Chain) > 0 {
 		leaf := t.Chain[0]
@@ -183,9 +191,9 @@ func appendTLS(b []byte, field int, r *auth.Request) []byte {
 		if t.Verified {
 			b = appendBool(b, 8, true)
 			if names := cert.CommonNames(leaf.RawSubject); len(names) > 0 {
-				b = appendText(b, 9, names[0])
+				b = appendForeign(b, 9, names[0])
 			}
-			b = appendText(b, 10, cert.Subject(leaf.RawSubject))
+			b = appendForeign(b, 10, cert.Subject(leaf.RawSubject))
 			for _, name := range leaf.DNSNames {
 				b = appendElement(b, 11, "dns:"+name)
 			}

@@ -191,7 +191,7 @@ func (f *fields) header() upstream.Header {
 func appendHTTPResponse(b []byte, r *upstream.Response) []byte {
 	b = appendUint(b, 1, uint64(r.Status))
 	for i := range r.Header {
-		b = appendProperty(b, 2, r.Header[i].Name, r.Header[i].Value)
+		b = appendProperty(b, 2, r.Header[i].Name, strings.ToValidUTF8(r.Header[i].Value, "\ufffd"))
 	}
 	return appendText(b, 3, r.Body)
 }

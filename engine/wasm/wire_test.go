@@ -269,3 +269,22 @@ func FuzzScan(f *testing.F) {
 		m.features()
 	})
 }
+
+// TestEncodeForeign: what a client, a proxy or a server has written reaches a
+// guest as UTF-8, so that nobody is left to on_error because the guest cannot
+// read the message.
+func TestEncodeForeign(t *testing.T) {
+	const odd = "a\xffb"
+	q := fullRequest()
+	q.TLS.ServerName, q.TLS.ALPN = odd, odd
+	q.Proxy = &auth.Proxy{CommonName: odd, ServerName: odd, ALPN: odd, TLSVersion: odd, Cipher: odd}
+	for name, b := range map[string][]byte{
+		"connect":  appendAuthenticate(nil, q),
+		"response": appendHTTPResponse(nil, &upstream.Response{Header: []upstream.Header{{Name: "x", Value: odd}}}),
+	} {
+		want := map[string]int{"connect": 7, "response": 1}[name]
+		if n := strings.Count(string(b), "a\ufffdb"); n != want || strings.Contains(string(b), odd) {
+			t.Errorf("%s: %d texts made UTF-8, want %d: %q", name, n, want, b)
+		}
+	}
+}

@@ -163,7 +163,8 @@ static inline unsigned long long wicket__varint(wicket__reader *r) {
 		v |= (unsigned long long)(c & 0x7f) << shift;
 		if (c < 0x80) return v;
 	}
-	return wicket__fail(r);
+	wicket__fail(r);
+	return 0;
 }
 
 /* Reads a field; 0 at the end and after a fault. */
@@ -191,8 +192,15 @@ static inline wicket_text wicket__bytes(wicket__reader *r) {
 	return r->type == 2 ? r->data : (wicket_text){0, 0};
 }
 
-static inline unsigned long long wicket__u64(wicket__reader *r) { return r->type == 0 ? r->n : wicket__fail(r); }
-static inline unsigned wicket__u32(wicket__reader *r) { return r->type == 0 && r->n >> 32 == 0 ? (unsigned)r->n : wicket__fail(r); }
+static inline unsigned long long wicket__u64(wicket__reader *r) {
+	if (r->type != 0) wicket__fail(r);
+	return r->type == 0 ? r->n : 0;
+}
+static inline unsigned wicket__u32(wicket__reader *r) {
+	unsigned long long n = wicket__u64(r);
+	if (n >> 32) wicket__fail(r);
+	return n >> 32 ? 0 : (unsigned)n;
+}
 static inline _Bool wicket__bool(wicket__reader *r) { return wicket__u64(r) != 0; }
 
 /* ---- Events: the messages of sdk/wicket.proto ---------------------------- */
@@ -665,7 +673,7 @@ static inline void wicket__begin(wicket_message *m, unsigned num, wicket_text t)
 static inline void wicket__measure(wicket_message *m) {
 	if (m->bad || !m->open || m->at == wicket__line_space) return;
 	unsigned size = m->len - m->open;
-	for (int i = 0; i < 5; i++, size >>= 7) m->at[m->open - 5 + i] = (unsigned char)((size & 0x7f) | (i < 4 ? 0x80 : 0));
+	for (unsigned i = 0; i < 5; i++, size >>= 7) m->at[m->open - 5 + i] = (unsigned char)((size & 0x7f) | (i < 4 ? 0x80 : 0));
 }
 
 static inline void wicket__add(wicket_message *m, wicket_text t) {

@@ -19,7 +19,7 @@ type Check struct {
 }
 
 // Checks are put to a guest that is loaded.
-var Checks = slices.Concat(basicChecks, featureChecks, tokenChecks, exchangeChecks, helloChecks)
+var Checks = slices.Concat(basicChecks, textChecks, featureChecks, tokenChecks, exchangeChecks, helloChecks)
 
 var basicChecks = []Check{
 	{"MANY-01", "a thousand requests wait at once and end in any order, each with its own state", manyPending, ""},

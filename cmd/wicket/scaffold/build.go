@@ -78,7 +78,8 @@ func buildGo(j *job) (args, env []string, err error) {
 }
 
 // buildC compiles all files of the directory without a C library. An overflow
-// of the stack is a trap, not a change of data.
+// of the stack is a trap, not a change of data; a handler that ends without a
+// code is refused, for what it would return is anything, ALLOW too.
 func buildC(j *job) (args, env []string, err error) {
 	files, err := filepath.Glob(filepath.Join(j.dir, "*.c"))
 	if err != nil {
@@ -88,7 +89,7 @@ func buildC(j *job) (args, env []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	args = []string{"--target=wasm32", "-std=c11", "-O2", "-Wall", "-mbulk-memory", "-nostdlib",
+	args = []string{"--target=wasm32", "-std=c11", "-O2", "-Wall", "-Werror=return-type", "-mbulk-memory", "-nostdlib",
 		"-Wl,--no-entry,--stack-first,--strip-debug,-z,stack-size=65536", "-I" + sdk + "/sdk/c", "-I.", "-o", j.out}
 	for _, f := range files {
 		args = append(args, filepath.Base(f))

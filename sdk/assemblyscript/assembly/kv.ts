@@ -1,5 +1,6 @@
 import { hostKvAdd, hostKvDelete, hostKvGet, hostKvSet } from "./host";
 import { Status } from "./status";
+import { textAt } from "./wire";
 
 // What the plugin keeps: keys and values that all its instances share and that
 // survive a reload, until the process ends. Needs the grant "kv". Nothing here waits.
@@ -17,10 +18,10 @@ export class KV {
     return n < 0 ? null : b.subarray(0, n);
   }
 
-  // The same as text.
+  // The same as text; null also when it is not UTF-8.
   static text(key: string): string | null {
     const b = KV.get(key);
-    return b ? String.UTF8.decodeUnsafe(b.dataStart, b.length) : null;
+    return b ? textAt(b.dataStart, b.length) : null;
   }
 
   // Gives a key a value for ttl milliseconds, or for good when that is 0. Status.Full:

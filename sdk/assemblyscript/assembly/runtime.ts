@@ -8,7 +8,7 @@ import { Jwt } from "./jwt";
 import { Status, statusText } from "./status";
 import { Timer } from "./timer";
 import { Code, Verdict } from "./verdict";
-import { Reader, reader, Writer } from "./wire";
+import { Reader, reader, textAt, Writer } from "./wire";
 
 let load_: ((l: Load) => string | null) | null = null;
 let authenticate: ((ctx: Context, c: Connect) => Verdict) | null = null;
@@ -143,10 +143,10 @@ export class Context {
     return n < 0 ? null : b.subarray(0, n);
   }
 
-  // The same as text, for every field but DER.
+  // The same as text, for every field but DER; null also when it is not UTF-8.
   certificate(field: CertField, index: i32): string | null {
     const b = this.certificateBytes(field, index);
-    return b ? String.UTF8.decodeUnsafe(b.dataStart, b.length) : null;
+    return b ? textAt(b.dataStart, b.length) : null;
   }
 }
 

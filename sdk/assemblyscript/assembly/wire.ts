@@ -176,6 +176,11 @@ export function validUTF8(at: usize, size: u32): bool {
 
 const none = new StaticArray<u8>(0);
 
+// The text of bytes; null when they are not UTF-8.
+export function textAt(at: usize, size: u32): string | null {
+  return validUTF8(at, size) ? String.UTF8.decodeUnsafe(at, size) : null;
+}
+
 // Writer puts a message together.
 export class Writer {
   private space: StaticArray<u8> = none;

@@ -17,6 +17,7 @@
 //! starts another. sdk/rust/README.md is the manual, sdk/ABI.md what lies beneath.
 
 #![warn(missing_docs)]
+#![allow(clippy::unit_arg)] // Ok(*to = x) is a line
 
 mod error;
 mod event;
