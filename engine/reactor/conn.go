@@ -117,8 +117,9 @@ func (c *conn) readPlain() {
 	}
 	window, _ := c.gc.Peek(-1)
 	if len(c.rest) > 0 { // it comes before
-		c.feed(window)
-		_, _ = c.gc.Discard(-1)
+		if c.feed(window); c.stage != gone {
+			_, _ = c.gc.Discard(-1)
+		}
 		return
 	}
 	if c.stage == connecting && proxy.Announced(window) {
