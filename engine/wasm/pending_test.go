@@ -353,6 +353,45 @@ func TestPasswordsTakeTurns(t *testing.T) {
 	}
 }
 
+// TestPasswordsHaveSources: what a plugin asks for a client counts for the client's
+// address, not for the plugin.
+func TestPasswordsHaveSources(t *testing.T) {
+	busy, release := make(chan struct{}, 1), make(chan struct{})
+	h := newHost(t, HostOptions{HashWorkers: 1, Verify: func(string, []byte) (bool, error) {
+		busy <- struct{}{}
+		<-release
+		return true, nil
+	}})
+	p := open(t, h, Options{Workers: 1})
+	got := make(chan auth.Verdict, 4)
+	come := func(from string) {
+		p.Authenticate(&auth.Request{ClientID: "verify", Peer: netip.MustParseAddrPort(from)}, func(v auth.Verdict) { got <- v })
+	}
+	come("192.0.2.1:1")
+	<-busy
+	come("192.0.2.1:2")
+	come("192.0.2.1:3")
+	come("[2001:db8::1]:1")
+	until(t, "three wait", func() bool { return h.hashes.places.Taken() == 3 })
+	h.hashes.mu.Lock()
+	one, other := h.hashes.lines[netip.MustParsePrefix("192.0.2.1/32")], h.hashes.lines[netip.MustParsePrefix("2001:db8::/64")]
+	if len(h.hashes.lines) != 2 || one == nil || len(one.jobs) != 2 || other == nil || len(other.jobs) != 1 {
+		t.Errorf("lines: %v", h.hashes.lines)
+	}
+	h.hashes.mu.Unlock()
+	go func() {
+		for range 3 {
+			<-busy
+		}
+	}()
+	close(release)
+	for range 4 {
+		if v := <-got; v.Decision != auth.Allow {
+			t.Errorf("%+v", v)
+		}
+	}
+}
+
 // TestPasswordPlaces: a source that fills its share of the queue leaves room for
 // others, and has its share again when it has been served; nothing is kept of
 // those who have gone.
