@@ -128,6 +128,37 @@ func TestManyWait(t *testing.T) {
 	}
 }
 
+// AHTTP-13: a crowd with the same request waits for one answer in the module too, and
+// those who come after it are asked about again.
+func TestCrowd(t *testing.T) {
+	g := open(t, strings.Replace(config, "{", `{"share_requests":"5s","remember_denials":"5s",`, 1))
+	const n = 50
+	for i := range int64(n) {
+		c := connect("c1")
+		if i%10 == 9 {
+			c.Password = []byte("wrong")
+		}
+		if code := g.Authenticate(i, c); code != wire.Pending {
+			t.Fatalf("client %d: %d", i, code)
+		}
+	}
+	if len(g.Requests) != 2 {
+		t.Fatalf("%d requests", len(g.Requests))
+	}
+	g.Respond(g.Requests[1].ID, says(`{"result":"deny"}`))
+	g.Respond(g.Requests[0].ID, says(`{"result":"allow","acl":[{"permission":"allow","action":"all","topic":"t"}]}`))
+	for i := range int64(n) {
+		a, ok := g.Answers[i]
+		if want := map[bool]int32{true: wire.Deny, false: wire.Allow}[i%10 == 9]; !ok || a.Code != want || len(a.Rules) != int(want) {
+			t.Errorf("client %d: %+v", i, a)
+		}
+	}
+	g.Authenticate(n, connect("c1"))
+	if len(g.Requests) != 3 {
+		t.Errorf("%d requests", len(g.Requests))
+	}
+}
+
 // BenchmarkConnect is a CONNECT through the module: the event, the request, the
 // answer with two rules, the verdict.
 func BenchmarkConnect(b *testing.B) {

@@ -6,9 +6,8 @@ import (
 
 	"github.com/wicketmq/wicket/engine/password"
 	"github.com/wicketmq/wicket/plugins"
+	"github.com/wicketmq/wicket/plugins/builtintest"
 	"github.com/wicketmq/wicket/sdk/go/wire"
-	"github.com/wicketmq/wicket/sdk/plugintest"
-	"github.com/wicketmq/wicket/sdk/plugintest/cases"
 	"github.com/wicketmq/wicket/sdk/tck/harness"
 )
 
@@ -80,17 +79,7 @@ func TestLogin(t *testing.T) {
 }
 
 // The cases of cases.yaml, with the module as the broker runs it (ADB-01).
-func TestCases(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles a large module")
-	}
-	module, _ := plugins.Builtin("password")
-	suites, err := cases.Read("cases.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plugintest.RunModule(t, "password.wasm", module, suites...)
-}
+func TestCases(t *testing.T) { builtintest.Run(t, "password", "1.0", "cases.yaml") }
 
 func TestLoadRefuses(t *testing.T) {
 	for content, log := range map[string]string{

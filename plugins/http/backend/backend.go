@@ -152,8 +152,11 @@ func (q *query) ask(s *subject, read reading, then func(wicket.Verdict) wicket.V
 		}
 		return v
 	}
-	key, v, denied := q.denials.find(s.ctx, &r)
-	if denied {
+	var key digest
+	if q.same != nil {
+		key = q.same.of(&r)
+	}
+	if v, denied := q.denials.find(s.ctx, key); denied {
 		if then != nil {
 			return then(v)
 		}
@@ -162,6 +165,9 @@ func (q *query) ask(s *subject, read reading, then func(wicket.Verdict) wicket.V
 	w := q.wait()
 	w.ctx, w.client, w.access = s.ctx, append(w.client[:0], s.clientID()...), s.access != nil // what is kept while the client waits
 	w.read, w.then, w.key = read, then, key
+	if q.shared.join(w) {
+		return wicket.Later()
+	}
 	return w.ctx.HTTPThen(&r, w.answered)
 }
 
@@ -171,10 +177,12 @@ type waiter struct {
 	ctx      *wicket.Context
 	client   []byte // its id
 	access   bool
-	key      uint64 // for denials
+	key      digest
 	read     reading
 	then     func(wicket.Verdict) wicket.Verdict
 	answered func(*wicket.HTTPResponse, error) wicket.Verdict // the method answer
+	joined   []*waiter                                        // those who wait for the same answer
+	until    int64                                            // nobody joins any more
 }
 
 // mostIdle is how many waiters are kept for those to come, and mostClient how long
@@ -195,9 +203,18 @@ func (q *query) wait() *waiter {
 	return w
 }
 
+// done takes back a waiter that does not wait any more.
+func (q *query) done(w *waiter) (ctx *wicket.Context, then func(wicket.Verdict) wicket.Verdict) {
+	ctx, then = w.ctx, w.then
+	if w.ctx, w.read, w.then = nil, nil, nil; len(q.idle) < mostIdle && cap(w.client) <= mostClient {
+		q.idle = append(q.idle, w)
+	}
+	return ctx, then
+}
+
 // answer takes what the server has answered.
 func (w *waiter) answer(res *wicket.HTTPResponse, err error) wicket.Verdict {
-	q, then := w.q, w.then
+	q := w.q
 	v, answered := q.outcome(w.ctx, text(w.client), w.read, res, err)
 	if w.access && errors.Is(err, wicket.ErrMalformed) { // it is too long
 		v = unaskable(w.access)
@@ -205,9 +222,9 @@ func (w *waiter) answer(res *wicket.HTTPResponse, err error) wicket.Verdict {
 	if answered {
 		q.denials.add(w.ctx, w.key, v)
 	}
-	if w.ctx, w.read, w.then = nil, nil, nil; len(q.idle) < mostIdle && cap(w.client) <= mostClient {
-		q.idle = append(q.idle, w)
-	}
+	joined := q.shared.part(w)
+	_, then := q.done(w)
+	q.follow(joined, v)
 	if then != nil {
 		return then(v)
 	}

@@ -25,7 +25,9 @@ type query struct {
 	room     []byte            // for path and body
 	seen     [answersSeen]seen // answers
 	idle     []*waiter
-	denials  *denials // nil: none are remembered
+	denials  *denials  // nil: none are remembered
+	shared   *shared   // nil: each client has its own request
+	same     *identity // nil: neither of both
 }
 
 type header struct {

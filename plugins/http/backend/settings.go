@@ -28,10 +28,16 @@ func New(l *wicket.LoadInfo) (b *Backend, notes []string, err error) {
 	if !o.Has("authorization") || o.Has("method") || o.Has("path") || o.Has("body") {
 		b.login = s.query(o, authentication)
 		if ttl := duration(o, "remember_denials"); ttl > 0 {
-			b.login.denials = &denials{ttl: int64(ttl), list: map[uint64]denial{}}
+			b.login.denials = &denials{ttl: int64(ttl), list: map[digest]denial{}}
+		}
+		if ttl := duration(o, "share_requests"); ttl > 0 {
+			b.login.shared = &shared{ttl: int64(ttl), list: map[digest]*waiter{}}
+		}
+		if b.login.denials != nil || b.login.shared != nil {
+			b.login.same = newIdentity()
 		}
 	} else {
-		ignore(o, "method", "path", "body", "headers", "request_timeout", "params", "remember_denials")
+		ignore(o, "method", "path", "body", "headers", "request_timeout", "params", "remember_denials", "share_requests")
 	}
 	if super, ok := o.Object("superuser"); ok {
 		if !s.old {

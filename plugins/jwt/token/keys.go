@@ -39,8 +39,8 @@ type keySet struct {
 	have    bool
 	failed  bool          // the last time
 	body    string        // what is there, if this instance has asked for it
-	current int64         // when they were right, in milliseconds
-	asked   int64         // when they were last asked for
+	current int64         // when those that are there were asked for, in milliseconds
+	asked   int64         // when the issuer was last asked
 	busy    chan struct{} // closed when the answer is there; nil: nobody asks
 }
 
@@ -63,7 +63,7 @@ func (k *keySet) begin() {
 			wicket.Warn("upstream " + strconv.Quote(k.request.Upstream) + " gives no keys: " + err.Error() + k.instead())
 			return
 		}
-		k.have, k.current = true, ctx.Now()
+		k.have, k.current = true, k.asked
 	})
 }
 
@@ -126,9 +126,13 @@ func (k *keySet) wait() {
 	}
 }
 
+// early is how long before the keys are too old the first client has them asked for,
+// without waiting, so that none waits where they come often.
+func (k *keySet) early() int64 { return min(renewGap, k.interval/4) }
+
 // ready asks for keys that are due, and waits for them when there are none, or when
-// they are so old that one that was withdrawn must not count any more. Otherwise,
-// and while the issuer is down, clients go on with those that are there.
+// they are older than one that was withdrawn may count. While the issuer is known to
+// be down clients go on with those that are there.
 func (k *keySet) ready(ctx *wicket.Context) error {
 	if k == nil {
 		return nil
@@ -137,13 +141,14 @@ func (k *keySet) ready(ctx *wicket.Context) error {
 	if now < k.asked { // the clock was set back
 		k.asked, k.current = now, min(k.current, now)
 	}
+	down := k.failed && now-k.asked <= k.interval
 	switch age := now - k.current; {
 	case !k.have && now-k.asked < retryGap && k.busy == nil:
 		return errNoKeys
-	case !k.have || age > 2*k.interval && !k.failed:
+	case !k.have || age > k.interval && !down:
 		k.begin()
 		k.wait()
-	case age > k.interval && now-k.asked >= k.gap():
+	case age > k.interval-k.early() && now-k.asked >= k.gap():
 		k.begin()
 	}
 	if !k.have {

@@ -166,6 +166,69 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// Where clients come often, none waits for the issuer: it is asked before the keys are
+// too old.
+func TestEarly(t *testing.T) {
+	i := newIssuer(t, `{}`)
+	var later []func(*wicket.Context)
+	i.keys.start = func(f func(*wicket.Context)) { later = append(later, f) }
+	i.after(60_000 - renewGap)
+	if i.login(nil); len(later) != 0 {
+		t.Fatal("asked too early")
+	}
+	i.after(1)
+	for range 100 {
+		if got := i.login(nil); got != "allow next" { // or it waits for ever
+			t.Fatal(got)
+		}
+	}
+	if len(later) != 1 {
+		t.Fatalf("asked %d times", len(later))
+	}
+	next, asked := i.http, i.clock
+	i.http = func(r *wicket.HTTPRequest) (*wicket.HTTPResponse, error) {
+		i.after(2000)
+		return next(r)
+	}
+	later[0](wicket.TestContext(i.broker))
+	if i.keys.current != asked || i.puts != 2 { // what it says may have been so then, and not since
+		t.Errorf("of %d, not %d", i.keys.current, asked)
+	}
+}
+
+// A key that the issuer has withdrawn counts for refresh_interval, and when the
+// issuer was down, for as long from when it is back: word of that gets old too.
+func TestWithdrawn(t *testing.T) {
+	i := newIssuer(t, `{}`)
+	next := i.http
+	i.http = func(r *wicket.HTTPRequest) (*wicket.HTTPResponse, error) {
+		if i.set == "2" {
+			i.err = wicket.ErrUnknownKey
+		}
+		return next(r)
+	}
+	i.after(60_001)
+	i.set = ""
+	if got := i.login(nil); got != "allow next" {
+		t.Errorf("%s while the issuer is down", got)
+	}
+	i.set = "2"
+	i.after(60_001) // nobody came
+	if got := i.login(nil); got != "next" || i.puts != 2 {
+		t.Errorf("%s by a key that was withdrawn; %d sets", got, i.puts)
+	}
+	i = newIssuer(t, `{}`)
+	i.set = "2"
+	i.http = func(*wicket.HTTPRequest) (*wicket.HTTPResponse, error) {
+		i.err = wicket.ErrUnknownKey
+		return &wicket.HTTPResponse{Status: 200, Body: []byte("2")}, nil
+	}
+	i.after(60_001)
+	if got := i.login(nil); got != "next" {
+		t.Errorf("%s by a key that was withdrawn a refresh_interval ago", got)
+	}
+}
+
 // Keys that may have been withdrawn long ago are not used before the issuer was
 // asked.
 func TestLongIdle(t *testing.T) {
