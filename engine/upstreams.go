@@ -150,4 +150,6 @@ func (e *Engine) Upstreams() []control.Upstream {
 		out = append(out, one)
 	}
 	return out
+	o.TLS.Ciphers, _, err = cert.ClientSuites(u.TLS.Ciphers, o.TLS.MinVersion, o.TLS.MaxVersion)
+	errs = append(errs, err)
 }

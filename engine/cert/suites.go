@@ -176,11 +176,42 @@ func (l *loaded) chooseSuites(list []string) error {
 	return nil
 }
 
+// ClientSuites reads the option ciphers of a client that offers a range of
+// versions, as of a server: the suites of TLS 1.2 and older, of which each of
+// these versions has one. None are returned for an empty list: Go chooses.
+func ClientSuites(list []string, lowest, highest uint16) (ids []uint16, warnings []string, err error) {
+	all, err := parseSuites(list)
+	if err != nil || len(all) == 0 {
+		return nil, nil, err
+	}
+	ids = []uint16{}
+	for _, s := range all {
+		if !s.tls13() {
+			ids = append(ids, s.ID)
+		}
+	}
+	for v := lowest; v <= min(highest, tls.VersionTLS12); v++ {
+		if _, err := forVersion(all, v); err != nil {
+			return nil, nil, err
+		}
+	}
+	return ids, oddSuites(all, lowest, highest), nil
+}
+
+// forVersion returns the suites that a version has.
+func forVersion(all []suite, version uint16) ([]suite, error) {
+	some := slices.DeleteFunc(slices.Clone(all), func(s suite) bool { return !slices.Contains(s.SupportedVersions, version) })
+	if len(some) == 0 {
+		return nil, fmt.Errorf("none is for %s, which versions lists; add one or take that version away", tls.VersionName(version))
+	}
+	return some, nil
+}
+
 // suitesFor makes sure that each certificate has a suite in a version.
 func (l *loaded) suitesFor(all []suite, version uint16) error {
-	offered := slices.DeleteFunc(slices.Clone(all), func(s suite) bool { return !slices.Contains(s.SupportedVersions, version) })
-	if len(offered) == 0 {
-		return fmt.Errorf("ciphers: none is for %s, which versions lists; add one or take that version away", tls.VersionName(version))
+	offered, err := forVersion(all, version)
+	if err != nil {
+		return fmt.Errorf("ciphers: %w", err)
 	}
 	for _, c := range l.served {
 		if c.cert == nil {

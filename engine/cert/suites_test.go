@@ -3,6 +3,7 @@ package cert
 import (
 	"crypto/tls"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -129,6 +130,32 @@ func TestCiphers(t *testing.T) {
 				t.Errorf("server %v, client %v", serverErr, clientErr)
 			}
 		})
+	}
+}
+
+// TestClientSuites: a client's list is read as a server's is (AHTTP-07).
+func TestClientSuites(t *testing.T) {
+	const rsa, ecdsa = tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+	for _, test := range []struct {
+		list            []string
+		lowest, highest uint16
+		want            []uint16
+		warns           bool
+		err             string
+	}{
+		{nil, tls.VersionTLS12, tls.VersionTLS13, nil, false, ""},
+		{[]string{"ECDHE-RSA-AES256-GCM-SHA384:TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"}, tls.VersionTLS12, tls.VersionTLS13, []uint16{rsa, ecdsa}, false, ""},
+		{[]string{"ECDHE-RSA-AES256-GCM-SHA384"}, tls.VersionTLS13, tls.VersionTLS13, []uint16{rsa}, true, ""},
+		{[]string{"TLS_AES_128_GCM_SHA256"}, tls.VersionTLS13, tls.VersionTLS13, []uint16{}, true, ""},
+		{[]string{"TLS_AES_128_GCM_SHA256"}, tls.VersionTLS12, tls.VersionTLS13, nil, false, "none is for TLS 1.2"},
+		{[]string{"ECDHE-RSA-AES256-GCM-SHA384"}, tls.VersionTLS11, tls.VersionTLS12, nil, false, "none is for TLS 1.1"},
+		{[]string{"ECDHE-RSA-AES256-GCM-SHA384", "ADH-X"}, tls.VersionTLS12, tls.VersionTLS13, nil, false, "1 of 2 cannot be used"},
+	} {
+		ids, warnings, err := ClientSuites(test.list, test.lowest, test.highest)
+		if !slices.Equal(ids, test.want) || (ids == nil) != (test.want == nil) || (len(warnings) > 0) != test.warns ||
+			(err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%q: %v, %q, %v", test.list, ids, warnings, err)
+		}
 	}
 }
 

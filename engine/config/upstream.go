@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wicketmq/wicket/engine/cert"
 	"github.com/wicketmq/wicket/engine/upstream"
 )
 
@@ -33,6 +34,7 @@ type UpstreamTLS struct {
 	Verify      Verify       `key:"verify" default:"verify_peer" doc:"verify_peer checks the server's certificate and name; verify_none believes whoever answers."`
 	ServerName  string       `key:"server_name_indication" doc:"Name to ask for and to check in place of the URL's host; disable neither asks for a name nor checks it."`
 	Versions    []TLSVersion `key:"versions" default:"tlsv1.3,tlsv1.2" doc:"Protocol versions offered, without a gap."`
+	Ciphers     []string     `key:"ciphers" doc:"Cipher suites that are offered, by their OpenSSL or IANA names; empty means those that Go thinks safe. A name that cannot be used is a mistake. TLS 1.3 has its own, which are always on when that version is."`
 	Depth       int          `key:"depth" default:"10" min:"0" max:"100" doc:"Most intermediate authorities between the server's certificate and its trust anchor."`
 }
 
@@ -95,6 +97,7 @@ func (v *validator) upstreamTLS(path []string, u *Upstream) {
 		return
 	}
 	v.versions(below(path, "versions"), t.Versions)
+	v.upstreamCiphers(path, t)
 	v.upstreamPair(path, t)
 	v.upstreamName(below(path, "server_name_indication"), t)
 	if v.broken(verify...) || v.broken(below(path, "cacertfile")...) || v.broken(below(path, "system_roots")...) {
@@ -108,6 +111,30 @@ func (v *validator) upstreamTLS(path []string, u *Upstream) {
 		v.fail(below(path, "system_roots"), "it stands in place of cacertfile: set one of them")
 	case t.Verify == VerifyNone:
 		v.warn(verify, "whoever can answer in place of %s decides who gets in, and reads what the plugins send; set verify: verify_peer", u.URL)
+	}
+}
+
+// upstreamCiphers: names that are not known are mistakes, and so is a version
+// without a suite, as for listeners (AHTTP-07, TLS-11).
+func (v *validator) upstreamCiphers(path []string, t *UpstreamTLS) {
+	ciphers, versions := below(path, "ciphers"), below(path, "versions")
+	if v.broken(ciphers...) || v.broken(versions...) {
+		return
+	}
+	names := make([]string, len(t.Versions))
+	for i, name := range t.Versions {
+		names[i] = string(name)
+	}
+	lowest, highest, err := cert.Versions(names)
+	if err != nil {
+		return // who looks at versions has said it
+	}
+	_, warnings, err := cert.ClientSuites(t.Ciphers, lowest, highest)
+	if err != nil {
+		v.fail(ciphers, "%s", err)
+	}
+	for _, w := range warnings {
+		v.warn(ciphers, "%s", strings.TrimPrefix(w, "ciphers: "))
 	}
 }
 

@@ -250,6 +250,7 @@ func (l *line) render(one *call) *[]byte {
 	*buffer = b
 	l.began = time.Now()
 	if !l.phase.CompareAndSwap(quiet, asked) {
+		clear(b)
 		return nil // it has ended, and who reads it has seen to the call
 	}
 	return buffer

@@ -37,7 +37,8 @@ type TLSOptions struct {
 	NoName      bool                // neither asked for nor checked
 	MinVersion  uint16
 	MaxVersion  uint16
-	Depth       int // most intermediate authorities
+	Ciphers     []uint16 // of TLS 1.2 and older; nil means those of crypto/tls
+	Depth       int      // most intermediate authorities
 }
 
 // Bounds that have no key.
@@ -80,7 +81,7 @@ func (o *Options) same(p *Options) bool {
 	a, b := *o, *p
 	a.TLS.Roots, b.TLS.Roots = nil, nil
 	a.TLS.Certificate, b.TLS.Certificate = nil, nil
-	return plain(&a) == plain(&b) &&
+	return plain(&a) == plain(&b) && slices.Equal(o.TLS.Ciphers, p.TLS.Ciphers) && (o.TLS.Ciphers == nil) == (p.TLS.Ciphers == nil) &&
 		slices.EqualFunc(o.TLS.Roots, p.TLS.Roots, func(x, y *x509.Certificate) bool { return bytes.Equal(x.Raw, y.Raw) }) &&
 		slices.EqualFunc(chain(o.TLS.Certificate), chain(p.TLS.Certificate), bytes.Equal)
 }
@@ -149,7 +150,7 @@ func newSettings(o Options, dial dialer) (*settings, error) {
 // config is the configuration of crypto/tls for connections to host.
 func (o *TLSOptions) config(host string, http2 bool, sessions int) *tls.Config {
 	c := &tls.Config{
-		MinVersion: o.MinVersion, MaxVersion: o.MaxVersion, ServerName: o.ServerName,
+		MinVersion: o.MinVersion, MaxVersion: o.MaxVersion, CipherSuites: o.Ciphers, ServerName: o.ServerName,
 		InsecureSkipVerify:   !o.Verify || o.NoName,
 		GetClientCertificate: o.certificate,
 		ClientSessionCache:   tls.NewLRUClientSessionCache(sessions),

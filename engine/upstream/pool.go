@@ -65,8 +65,9 @@ func (u *Upstream) capacity() int {
 	return u.s.PoolSize
 }
 
-// Send asks the upstream and returns at once. done is called exactly once,
-// never by Send itself, with a Response or with an [*Error]; it must not block.
+// Send asks the upstream and returns at once: it may write the request, as far
+// as the socket takes it without waiting. done is called exactly once, never by
+// Send itself, with a Response or with an [*Error]; it must not block.
 func (u *Upstream) Send(ctx context.Context, req Request, done func(Response, error)) {
 	c := &call{up: u, req: req, ctx: ctx, done: done, began: time.Now()}
 	if err := check(&req); err != nil {

@@ -177,6 +177,7 @@ func (s *Set) Close() {
 	for _, u := range slices.AppendSeq(s.retired, maps.Values(s.all())) {
 		u.mu.Lock()
 		u.shut()
+		u.clock.Stop()
 		rest := u.takeAll()
 		u.mu.Unlock()
 		u.finishAll(rest, u.fail(Canceled, errClosed))

@@ -295,16 +295,7 @@ func (c *conversion) ciphers(k *key) {
 		c.fail(k.at, k.String(), "%s", o.bad)
 		return
 	}
-	var kept, gone []string
-	for _, s := range list {
-		for name := range strings.SplitSeq(s, ":") {
-			if why := cert.SuiteProblem(name); why != "" {
-				gone = append(gone, fmt.Sprintf("%s (%s)", shorten(name), why))
-				continue
-			}
-			kept = append(kept, name)
-		}
-	}
+	kept, gone := suites(list)
 	if len(gone) > 0 {
 		lost := *k
 		lost.val = &value{kind: text}
@@ -319,6 +310,20 @@ func (c *conversion) ciphers(k *key) {
 	} else if len(gone) == 0 {
 		c.Carried++ // empty: the default
 	}
+}
+
+// suites divides a list into what can be had and what cannot, with the reason.
+func suites(list []string) (kept, gone []string) {
+	for _, s := range list {
+		for name := range strings.SplitSeq(s, ":") {
+			if why := cert.SuiteProblem(name); why != "" {
+				gone = append(gone, fmt.Sprintf("%s (%s)", shorten(name), why))
+				continue
+			}
+			kept = append(kept, name)
+		}
+	}
+	return kept, gone
 }
 
 // tickets carries session_tickets over; certificates are looked at again at

@@ -59,8 +59,8 @@ var sslOptions = map[string]option{
 	"ssl.server_name_indication": {upstream: "tls.server_name_indication", as: asServerName},
 	"ssl.versions":               {upstream: "tls.versions", as: asWords},
 	"ssl.depth":                  {upstream: "tls.depth", as: asNumber(0, 100)},
+	"ssl.ciphers":                {upstream: "tls.ciphers", as: asCiphers},
 
-	"ssl.ciphers":              {why: "what Go offers to a server is fixed: suites with forward secrecy first"},
 	"ssl.reuse_sessions":       {why: "sessions are resumed where the server lets them be"},
 	"ssl.secure_renegotiate":   {why: "there is no renegotiation"},
 	"ssl.honor_cipher_order":   {why: "it is for servers"},
@@ -246,6 +246,9 @@ func (b *block) option(k *key, o option) {
 		b.bad(k, "%s", out.bad)
 	case out.lost != "":
 		b.gone = append(b.gone, Finding{k.at, k.String(), "not carried over: " + out.lost, 1})
+		if out.value != nil { // the rest of it is
+			b.add(k, o.upstream != "", o.upstream+o.plugin, out.value)
+		}
 	case out.skip:
 		b.silent++
 	case o.upstream != "":
@@ -423,6 +426,24 @@ func (c *conversion) upstreamOf(b *block) (name string, fresh bool) {
 	}
 	c.upstreams[name] = want
 	return name, true
+}
+
+// asCiphers keeps the suites that can be had. Where none is left Go's are offered,
+// which are as good: a server that wants another is not reached.
+func asCiphers(_ *conversion, v *value) outcome {
+	list, o := texts(v)
+	if o != nil {
+		return *o
+	}
+	kept, gone := suites(list)
+	out := outcome{skip: len(kept) == 0}
+	if len(kept) > 0 {
+		out.value = kept
+	}
+	if len(gone) > 0 {
+		out.lost = fmt.Sprintf("%d of %d: %s", len(gone), len(gone)+len(kept), strings.Join(gone, ", "))
+	}
+	return out
 }
 
 // asServerName: an empty text means not to check the name, as disable does
