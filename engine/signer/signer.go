@@ -10,13 +10,13 @@
 // a busy machine one of SCHED_IDLE may not run for a second.
 //
 // The process is this program again, with other arguments. It is started when
-// a flood begins, ends when it has not been asked for a minute, and at once with
-// the broker, however that ends. It knows the keys that it was asked to sign
-// with in the last minute, which it gets over its sockets, and nothing else: no
-// environment, no files, no memory that could be dumped.
+// a flood begins, ends a minute or two after it was last asked, and at once with
+// the broker, however that ends. It knows the keys that it was lately asked to
+// sign with, which it gets over its sockets, and nothing else: no environment, no
+// files, no memory that could be dumped.
 //
-// Whatever it does not do in time is done in place, as if it were not there: it
-// makes nothing depend on it.
+// What it does not do in time is done in place, as if it were not there, so that
+// nothing depends on it.
 //
 // The goroutines of handshakes call a [Key]'s methods. One more goroutine starts
 // the process and waits for its end. Nothing here keeps the caller's buffers.
