@@ -22,6 +22,7 @@ import (
 	"github.com/wicketmq/wicket/engine"
 	"github.com/wicketmq/wicket/engine/config"
 	"github.com/wicketmq/wicket/engine/mqtt"
+	"github.com/wicketmq/wicket/engine/wasm/wasmtest"
 )
 
 // The brokers of all tests share a data directory, so that plugins are compiled
@@ -32,6 +33,11 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	engine.TestData = dir
+	if cache := wasmtest.Cache(); cache != "" {
+		if err := os.Symlink(cache, filepath.Join(dir, "cache")); err != nil {
+			panic(err)
+		}
+	}
 	goleak.VerifyTestMain(m,
 		goleak.Cleanup(func(code int) { os.RemoveAll(dir); os.Exit(code) }),
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*poolCommon).purgeStaleWorkers"),

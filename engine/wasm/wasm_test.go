@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wicketmq/wicket/engine/auth"
+	"github.com/wicketmq/wicket/engine/wasm/wasmtest"
 )
 
 // The binaries are committed so that the tests need no assembler.
@@ -36,15 +37,8 @@ func guest(t testing.TB, name string) []byte {
 var goCache string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "wicket-cache")
-	if err != nil {
-		panic(err)
-	}
-	goCache = filepath.Join(dir, "cache")
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir)
-		os.Exit(code)
-	}))
+	goCache = wasmtest.Cache()
+	goleak.VerifyTestMain(m)
 }
 
 // newHost returns a host whose only valid password is "right".

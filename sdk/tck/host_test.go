@@ -13,6 +13,7 @@ import (
 	"github.com/wicketmq/wicket/engine/mqtt"
 	"github.com/wicketmq/wicket/engine/upstream"
 	"github.com/wicketmq/wicket/engine/wasm"
+	"github.com/wicketmq/wicket/engine/wasm/wasmtest"
 	"github.com/wicketmq/wicket/sdk/tck/guests"
 )
 
@@ -48,24 +49,10 @@ func shut(tb testing.TB, p *wasm.Plugin) {
 	}
 }
 
-// cache keeps compiled guests from test to test.
-var cache string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "wicket-tck")
-	if err != nil {
-		panic(err)
-	}
-	cache = filepath.Join(dir, "cache")
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
 func newHost(tb testing.TB) *wasm.Host {
 	tb.Helper()
 	h, err := wasm.NewHost(wasm.HostOptions{
-		Log: slog.New(slog.DiscardHandler), CacheDir: cache,
+		Log: slog.New(slog.DiscardHandler), CacheDir: wasmtest.Cache(),
 		Verify: func(_ string, password []byte) (bool, error) { return string(password) == "right", nil },
 	})
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/wicketmq/wicket/engine/wasm/wasmtest"
 )
 
 // patience is how long anything that a test waits for may take on a busy
@@ -96,7 +98,7 @@ func launchIn(t *testing.T, dir string, args ...string) *process {
 
 // shareCache lets a broker find the plugins that others have compiled: the
 // cache in its data directory, when the test names one, becomes a link to the
-// cache of all tests. One that is there already stays.
+// cache of all tests of the checkout. One that is there already stays.
 func shareCache(t *testing.T, dir string, args []string) {
 	t.Helper()
 	data := ""
@@ -116,8 +118,8 @@ func shareCache(t *testing.T, dir string, args []string) {
 			}
 		}
 	}
-	shared := filepath.Join(filepath.Dir(binary), "cache")
-	if data == "" || os.MkdirAll(shared, 0o700) != nil || os.MkdirAll(data, 0o700) != nil {
+	shared := wasmtest.Cache()
+	if data == "" || shared == "" || os.MkdirAll(data, 0o700) != nil {
 		return
 	}
 	if err := os.Symlink(shared, filepath.Join(data, "cache")); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wicketmq/wicket/engine/wasm/wasmtest"
 	"github.com/wicketmq/wicket/plugins"
 	"github.com/wicketmq/wicket/sdk/tck/harness"
 )
 
 func runner(t *testing.T, module []byte) *Runner {
 	t.Helper()
-	r, err := NewRunner(module, "door.wasm", "")
+	r, err := NewRunner(module, "door.wasm", wasmtest.Cache())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// prepared are runners of built-in plugins; compiling one takes a second.
+// prepared are runners of built-in plugins.
 var prepared = map[string]*Runner{}
 
 func builtin(t *testing.T, name string) *Runner {
@@ -44,7 +45,7 @@ func builtin(t *testing.T, name string) *Runner {
 		if !ok {
 			t.Fatalf("no plugin %q", name)
 		}
-		r, err := NewRunner(module, name+".wasm", "")
+		r, err := NewRunner(module, name+".wasm", wasmtest.Cache())
 		if err != nil {
 			t.Fatal(err)
 		}

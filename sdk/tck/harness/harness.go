@@ -20,6 +20,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
+	"github.com/wicketmq/wicket/engine/wasm/wasmtest"
 	"github.com/wicketmq/wicket/sdk/go/wire"
 )
 
@@ -90,10 +91,18 @@ type Guest struct {
 }
 
 // broker is the runtime that all guests of the process share, so that a module
-// is compiled once; the host functions find their guest in the call's context.
+// is compiled once, or by another process before; the host functions find their guest in the call's context.
 var broker = sync.OnceValues(func() (wazero.Runtime, error) {
 	ctx := context.Background()
-	rt := wazero.NewRuntime(ctx)
+	config := wazero.NewRuntimeConfig()
+	if dir := wasmtest.Cache(); dir != "" {
+		cache, err := wazero.NewCompilationCacheWithDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		config = config.WithCompilationCache(cache)
+	}
+	rt := wazero.NewRuntimeWithConfig(ctx, config)
 	wasi_snapshot_preview1.MustInstantiate(ctx, rt)
 	return rt, imports(ctx, rt)
 })
