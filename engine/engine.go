@@ -267,6 +267,9 @@ func (e *Engine) Stop(ctx context.Context) error {
 	e.upstreams.Close()
 	e.revoked.close()
 	e.signer.Close()
+	if n := e.broker.Stats().Delayed; n > 0 {
+		e.log.Warn("delayed messages are lost", "count", n)
+	}
 	e.log.Info("stopped")
 	return e.reactor.Err()
 }

@@ -235,6 +235,9 @@ func brokerOptions(cfg *config.Config, loops int, gate func() *auth.Gate, log *s
 		OutboundMax:         int(m.Outbound.Max),
 		RetainedMaxMessages: m.Retained.MaxMessages,
 		RetainedMaxBytes:    int64(m.Retained.MaxBytes),
+		DelayedMaxMessages:  m.Delayed.MaxMessages,
+		DelayedMaxBytes:     int64(m.Delayed.MaxBytes),
+		NoDelayed:           !m.Delayed.Enable,
 	}
 }
 

@@ -81,6 +81,7 @@ func messages(s *broker.Stats) control.Messages {
 			"loop_behind": s.DroppedMailbox, "expired": s.Expired,
 		},
 		Retained: s.Retained, RetainedBytes: s.RetainedBytes, RetainedRefused: s.RetainedRefused,
+		Delayed: s.Delayed, DelayedBytes: s.DelayedBytes, DelayedRefused: s.DelayedRefused,
 	}
 }
 

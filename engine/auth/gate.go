@@ -165,6 +165,12 @@ func (g *Gate) Patience() time.Duration { return g.patience }
 // disconnected.
 func (g *Gate) DenyDisconnects() bool { return g.ejects }
 
+// Banned says whether who has these names, or has come from this address, may not
+// come in now.
+func (g *Gate) Banned(clientID, username string, peer netip.Addr) bool {
+	return g.bans != nil && g.bans.Banned(clientID, username, peer)
+}
+
 // link is a decider with its constant answers, asked for once.
 type link struct {
 	decider Decider

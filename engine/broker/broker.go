@@ -64,6 +64,12 @@ type Options struct {
 	RetainedMaxMessages int   // default 1,000,000
 	RetainedMaxBytes    int64 // default 1 GiB
 
+	// Messages to "$delayed/{seconds}/{topic}" wait in memory, so many of them at
+	// most; with NoDelayed they are refused.
+	DelayedMaxMessages int   // default 100,000
+	DelayedMaxBytes    int64 // default 64 MiB
+	NoDelayed          bool
+
 	Log *slog.Logger // default: discards
 }
 
@@ -81,6 +87,8 @@ func (o Options) withDefaults() Options {
 	def(&o.MailboxHighWater, 1<<16)
 	def(&o.RetainedMaxMessages, 1_000_000)
 	def(&o.RetainedMaxBytes, 1<<30)
+	def(&o.DelayedMaxMessages, 100_000)
+	def(&o.DelayedMaxBytes, 64<<20)
 	def(&o.Log, slog.New(slog.DiscardHandler))
 	o.ConnectMaxSize = min(o.ConnectMaxSize, o.MaxPacketSize)
 	return o
@@ -101,6 +109,7 @@ type Broker struct {
 	index    *topic.Index[*subscriber]
 	registry registry
 	retained retained
+	delayed  waiting
 	sweep    sweep
 }
 

@@ -130,6 +130,7 @@ func (c *Client) admission(p *mqtt.Connect) (*connecting, mqtt.Reason) {
 	if m := p.Properties.MaximumPacketSize; m != 0 {
 		k.maxOut = m
 	}
+	reason := c.acceptWill(p, k) // the request has the topic that it stands for
 	k.req = c.request(p, k)
 	switch {
 	case len(p.ClientID) == 0 && !p.CleanStart && p.Version != mqtt.V50, // [MQTT-3.1.3-8] of 3.1.1
@@ -138,19 +139,26 @@ func (c *Client) admission(p *mqtt.Connect) (*connecting, mqtt.Reason) {
 	case len(p.ClientID) == 0:
 		k.req.ClientID, k.assigned = assignedID(), true // [MQTT-3.1.3-6]
 	}
-	return k, c.acceptWill(p, k)
+	return k, reason
 }
 
-// acceptWill checks the will as a PUBLISH would be and copies it.
+// acceptWill checks the will as a PUBLISH would be and copies it. A topic below
+// $delayed/ becomes the one that it stands for.
 func (c *Client) acceptWill(p *mqtt.Connect, k *connecting) mqtt.Reason {
 	w := p.Will
 	if w == nil {
 		return mqtt.Success
 	}
+	var hold uint32
+	var ok bool
+	if w.Topic, hold, ok = c.shard.b.opt.undelay(w.Topic); !ok {
+		return mqtt.TopicNameInvalid
+	}
 	if topic.ValidName(w.Topic) != nil || topic.Levels(w.Topic) > c.shard.b.opt.MaxTopicLevels || reserved(w.Topic) {
 		return mqtt.TopicNameInvalid
 	}
 	k.will = newWill(w)
+	k.will.hold = hold
 	return mqtt.Success
 }
 

@@ -14,7 +14,8 @@ import (
 
 // Nothing that is denied is accepted or delivered, on any path: publishes, wills,
 // retained messages, plain, wildcard and shared subscriptions, what has waited
-// for a session that is resumed, before and after permissions change live. The
+// for a session that is resumed, what was put off by $delayed/ (by permission of the
+// time at which it was accepted), before and after permissions change live. The
 // model is the rules themselves, tried one after the other.
 func TestNothingDeniedPasses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -28,6 +29,7 @@ func TestNothingDeniedPasses(t *testing.T) {
 			"subscribe": m.subscribe,
 			"publish":   m.publish,
 			"change":    m.change,
+			"wait":      m.wait,
 			"":          m.check,
 		})
 	})
@@ -51,7 +53,7 @@ type permissions struct {
 var (
 	modelClients = []string{"a", "b"}
 	modelTopics  = []string{"a", "a", "b", "a/x", "$z/x"}
-	modelFilters = []string{"#", "#", "+", "a", "a/#", "+/x", "$z/#"}
+	modelFilters = []string{"#", "#", "+", "a", "a/#", "+/x", "$z/#", "$delayed/#"}
 	modelPlace   = append([]string{"${clientid}", "${clientid}/#", "b", "+/#"}, modelFilters...)
 )
 
@@ -191,9 +193,33 @@ func (m *permissions) bequeath(id string) {
 		return
 	}
 	delete(m.wills, id)
-	if !m.permits(id, auth.Publish, string(w.Topic), w.QoS, w.Retain) {
+	if !m.permits(id, auth.Publish, inTime(string(w.Topic)), w.QoS, w.Retain) {
 		delete(m.from, string(w.Payload))
 	}
+}
+
+// inTime is the topic that a message comes to in the end.
+func inTime(name string) string {
+	if rest, is := strings.CutPrefix(name, "$delayed/"); is {
+		_, name, _ = strings.Cut(rest, "/")
+	}
+	return name
+}
+
+// drawTopic is a topic to publish to, one in three with a delay.
+func drawTopic(t *rapid.T, label string) string {
+	name := rapid.SampledFrom(modelTopics).Draw(t, label)
+	if rapid.IntRange(0, 2).Draw(t, "put off") == 0 {
+		name = fmt.Sprintf("$delayed/%d/%s", rapid.IntRange(0, 2).Draw(t, "seconds"), name)
+	}
+	return name
+}
+
+// wait lets what is put off come.
+func (m *permissions) wait(t *rapid.T) {
+	m.check(t)
+	m.w.pass(rapid.Float64Range(0.5, 3).Draw(t, "time"))
+	m.check(t)
 }
 
 func (m *permissions) connect(t *rapid.T) {
@@ -204,13 +230,12 @@ func (m *permissions) connect(t *rapid.T) {
 func (m *permissions) come(t *rapid.T, id string) {
 	m.check(t)
 	before, will := m.own[id], m.wills[id] // of the connection that ends, if this one is let in
-	lost := will != nil && !m.permits(id, auth.Publish, string(will.Topic), will.QoS, will.Retain)
+	lost := will != nil && !m.permits(id, auth.Publish, inTime(string(will.Topic)), will.QoS, will.Retain)
 	m.own[id] = drawModelRules(t, "own rules of "+id, 0)
 	p := m.w.dial(rapid.IntRange(0, 1).Draw(t, "loop"))
 	c := connect(id, persistent)
 	if rapid.Bool().Draw(t, "will") {
-		name := rapid.SampledFrom(modelTopics).Draw(t, "will topic")
-		withWill(name, m.payload(id))(c)
+		withWill(drawTopic(t, "will topic"), m.payload(id))(c)
 		c.Will.QoS = rapid.ByteRange(0, 2).Draw(t, "will qos")
 		c.Will.Retain = rapid.Bool().Draw(t, "will retained")
 	}
@@ -226,7 +251,7 @@ func (m *permissions) come(t *rapid.T, id string) {
 		delete(m.from, string(will.Payload))
 	}
 	if c.Will != nil {
-		if !m.permits(id, auth.Publish, string(c.Will.Topic), c.Will.QoS, c.Will.Retain) {
+		if !m.permits(id, auth.Publish, inTime(string(c.Will.Topic)), c.Will.QoS, c.Will.Retain) {
 			t.Fatalf("%s comes in with a will that is not permitted", id)
 		}
 		m.wills[id] = c.Will
@@ -276,7 +301,7 @@ func (m *permissions) subscribe(t *rapid.T) {
 
 func (m *permissions) publish(t *rapid.T) {
 	id, p := m.live(t)
-	name := rapid.SampledFrom(modelTopics).Draw(t, "topic")
+	name := drawTopic(t, "topic")
 	q := rapid.ByteRange(0, 2).Draw(t, "qos")
 	keep := rapid.Bool().Draw(t, "retain")
 	m.check(t)
@@ -284,7 +309,7 @@ func (m *permissions) publish(t *rapid.T) {
 	x.Retain = keep
 	p.send(x)
 	m.settle()
-	permitted := m.permits(id, auth.Publish, name, q, keep)
+	permitted := m.permits(id, auth.Publish, inTime(name), q, keep)
 	if !permitted {
 		delete(m.from, string(x.Payload)) // nobody may ever get it
 	}

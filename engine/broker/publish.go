@@ -31,19 +31,41 @@ func (c *Client) onPublish(flags byte, body []byte) error {
 			return &mqtt.Error{Reason: mqtt.ReceiveMaximumExceeded, Rule: "MQTT-3.3.4-7", Text: "more QoS 2 messages in flight than the Receive Maximum"}
 		}
 	}
-	if reserved(p.Topic) || topic.Levels(p.Topic) > s.b.opt.MaxTopicLevels {
+	var delay uint32
+	if len(p.Topic) > 0 && p.Topic[0] == '$' {
+		var ok bool
+		if delay, ok = c.special(p); !ok {
+			return nil
+		}
+	}
+	if topic.Levels(p.Topic) > s.b.opt.MaxTopicLevels {
 		c.reject(p.QoS, p.PacketID, mqtt.TopicNameInvalid)
 		return nil
 	}
 	switch c.check(auth.Publish, p.Topic, p.QoS, p.Retain) {
 	case auth.Allowed:
-		c.accept(p, nil)
+		c.accept(p, nil, delay)
 	case auth.Ask:
-		c.askPublish(p)
+		c.askPublish(p, delay)
 	default:
-		c.deny(p.Topic, p.QoS, p.Retain, p.PacketID)
+		c.deny(p.Topic, p.QoS, p.Retain, p.PacketID, mqtt.NotAuthorized)
 	}
 	return nil
+}
+
+// special handles a topic that begins with $: one below $delayed/ becomes the topic
+// that it stands for. ok is false when the message has been refused.
+func (c *Client) special(p *mqtt.Publish) (delay uint32, ok bool) {
+	name, delay, ok := c.shard.b.opt.undelay(p.Topic)
+	switch {
+	case !ok:
+		c.deny(name, p.QoS, p.Retain, p.PacketID, mqtt.TopicNameInvalid)
+	case reserved(name):
+		c.reject(p.QoS, p.PacketID, mqtt.TopicNameInvalid)
+		return 0, false
+	}
+	p.Topic = name
+	return delay, ok
 }
 
 // sys is where the server publishes about itself (§4.7.2).
@@ -52,21 +74,31 @@ var sys = []byte("$SYS/")
 // reserved reports whether only the server publishes to the topic.
 func reserved(topic []byte) bool { return bytes.HasPrefix(topic, sys) }
 
-// accept routes a PUBLISH and acknowledges it. m is its copy on the heap, if
-// there is one.
-func (c *Client) accept(p *mqtt.Publish, m *session.Message) {
+// accept routes a PUBLISH, or holds it for a delay in seconds, and acknowledges it.
+// m is its copy on the heap, if there is one.
+func (c *Client) accept(p *mqtt.Publish, m *session.Message, delay uint32) {
 	sub, qos, id := c.sub, p.QoS, p.PacketID
+	if delay > 0 && !c.shard.delay(p, m, delay, c.author()) {
+		c.answer(qos, id, mqtt.QuotaExceeded)
+		return
+	}
 	if qos == 2 {
 		sub.Receive(id) // method A of figure 4.3 [MQTT-4.3.3-8]
 	}
 	reason := mqtt.Success
-	if !c.shard.publish(p, m, sub) {
+	if delay == 0 && !c.shard.publish(p, m, sub) {
 		reason = mqtt.NoMatchingSubscribers
 	}
 	c.shard.backlog.hold(c)
 	if c.state != live { // a slow consumer of its own message
 		return
 	}
+	c.answer(qos, id, reason)
+}
+
+// answer is the acknowledgement of a PUBLISH. MQTT 3.x cannot say that it was
+// refused: the client gets the usual one ([MQTT-3.3.5-2] of 3.1.1).
+func (c *Client) answer(qos byte, id uint16, reason mqtt.Reason) {
 	switch qos {
 	case 1:
 		c.ack(mqtt.TypePuback, id, reason) // [MQTT-4.3.2-4]
@@ -75,43 +107,38 @@ func (c *Client) accept(p *mqtt.Publish, m *session.Message) {
 	}
 }
 
-// reject drops a PUBLISH. MQTT 3.x cannot say so: the client gets the usual
-// acknowledgement ([MQTT-3.3.5-2] of 3.1.1, spec AUTHZ-03).
+// reject drops a PUBLISH (spec AUTHZ-03).
 func (c *Client) reject(qos byte, id uint16, reason mqtt.Reason) {
 	c.shard.tally.add(cDenied, 1)
-	switch qos {
-	case 1:
-		c.ack(mqtt.TypePuback, id, reason)
-	case 2:
-		c.ack(mqtt.TypePubrec, id, reason)
-	}
+	c.answer(qos, id, reason)
 }
 
-// deny answers a PUBLISH that the client is not permitted (spec AUTHZ-03).
-func (c *Client) deny(name []byte, qos byte, retain bool, id uint16) {
+// deny answers a PUBLISH that the client is not permitted (spec AUTHZ-03), or whose
+// topic stands for none (AUTHZ-12).
+func (c *Client) deny(name []byte, qos byte, retain bool, id uint16, reason mqtt.Reason) {
 	c.tellDenied(name, qos, retain)
-	if !c.sub.gate.DenyDisconnects() {
-		c.reject(qos, id, mqtt.NotAuthorized)
+	if !c.shard.b.opt.Gate().DenyDisconnects() {
+		c.reject(qos, id, reason)
 		return
 	}
 	c.shard.tally.add(cDenied, 1)
-	c.disconnect(mqtt.NotAuthorized, "publish denied")
+	c.disconnect(reason, "publish denied")
 }
 
 // askPublish lets the chain decide. The packet's bytes die with the window,
 // so it waits as a copy.
-func (c *Client) askPublish(p *mqtt.Publish) {
+func (c *Client) askPublish(p *mqtt.Publish, delay uint32) {
 	m, id := session.NewMessage(p, c.shard.now()), p.PacketID
 	item := auth.Item{Topic: string(p.Topic), QoS: p.QoS, Retain: p.Retain}
 	c.ask(c.access(auth.Publish, item), func(a *auth.Authorized) {
 		if !permits(a, 0) {
-			c.deny(m.Topic, m.QoS, m.Retain, id)
+			c.deny(m.Topic, m.QoS, m.Retain, id, mqtt.NotAuthorized)
 			return
 		}
 		p := &c.shard.in.publish
 		m.Fill(p, c.shard.now())
 		p.PacketID = id
-		c.accept(p, m)
+		c.accept(p, m, delay)
 	})
 }
 

@@ -35,6 +35,7 @@ type Shard struct {
 
 	stall   stall
 	backlog backlog
+	delays  delays
 	gate    *auth.Gate // that of the message being routed
 
 	// Working memory, reused by every packet.
@@ -59,7 +60,7 @@ type Shard struct {
 
 func newShard(b *Broker, id int) *Shard {
 	s := &Shard{b: b, id: id, handled: make([]uint64, b.opt.Shards), enhanced: map[*Client]*enhanced{}}
-	s.stall.shard, s.backlog.shard, s.grace.shard = s, s, s
+	s.stall.shard, s.backlog.shard, s.grace.shard, s.delays.shard = s, s, s, s
 	return s
 }
 

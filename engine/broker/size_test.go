@@ -40,13 +40,13 @@ func TestIdleSessionMemory(t *testing.T) {
 		packets[i] = subscribe(1, fmt.Sprintf("devices/%06d/set", i), 1).Append(b, mqtt.V311)
 	}
 	l := &sinkLink{}
-	before := heap()
+	before := heapBytes()
 	for i := range clients {
 		w.shards[0].Attach(&clients[i], l, &w.info)
 		clients[i].Feed(packets[i])
 	}
 	w.settle()
-	per := float64(heap()-before) / n
+	per := float64(heapBytes()-before) / n
 	t.Logf("%.0f bytes per idle session with one subscription", per)
 	if got := w.b.Stats().Connections; got != n {
 		t.Fatalf("%d clients are connected", got)
@@ -58,7 +58,7 @@ func TestIdleSessionMemory(t *testing.T) {
 	runtime.KeepAlive(clients)
 }
 
-func heap() int64 {
+func heapBytes() int64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats

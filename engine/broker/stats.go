@@ -27,6 +27,7 @@ const (
 	cKeepAlive
 	cSlowConsumers
 	cRetainedRefused
+	cDelayedRefused
 	cForwarded
 	counters
 )
@@ -49,6 +50,8 @@ type Stats struct {
 	Sessions        int64 // sessions now, connected or not
 	Retained        int64 // retained messages now
 	RetainedBytes   int64
+	Delayed         int64 // delayed messages now
+	DelayedBytes    int64
 	Connects        int64 // accepted CONNECTs
 	Refused         int64 // refused CONNECTs
 	TakenOver       int64 // connections that ended because the client came again
@@ -69,6 +72,7 @@ type Stats struct {
 	KeepAlive       int64 // connections that fell silent
 	SlowConsumers   int64 // connections closed at the outbound limit
 	RetainedRefused int64 // retained messages over the quota
+	DelayedRefused  int64 // delayed messages for which there was no room
 	Forwarded       int64 // deliveries that followed a session to another shard
 }
 
@@ -86,6 +90,8 @@ func (b *Broker) Stats() Stats {
 		Sessions:        int64(b.registry.len()),
 		Retained:        int64(count),
 		RetainedBytes:   bytes,
+		Delayed:         b.delayed.count.Load(),
+		DelayedBytes:    b.delayed.bytes.Load(),
 		Connects:        n[cConnects],
 		Refused:         n[cRefused],
 		TakenOver:       n[cTakenOver],
@@ -106,6 +112,7 @@ func (b *Broker) Stats() Stats {
 		KeepAlive:       n[cKeepAlive],
 		SlowConsumers:   n[cSlowConsumers],
 		RetainedRefused: n[cRetainedRefused],
+		DelayedRefused:  n[cDelayedRefused],
 		Forwarded:       n[cForwarded],
 	}
 }

@@ -11,6 +11,7 @@ import (
 type will struct {
 	publish mqtt.Publish // owns its bytes
 	delay   uint32       // seconds after the loss [MQTT-3.1.3-9]
+	hold    uint32       // seconds after that, for a topic below $delayed/
 	grant   *auth.Grant
 	gate    *auth.Gate
 	access  *auth.Access
@@ -119,6 +120,13 @@ func (t *testament) decided(s *Shard) {
 }
 
 func (t *testament) publish(s *Shard) {
+	w := t.will
+	if w.hold > 0 {
+		if s.delay(&w.publish, nil, w.hold, author{w.access.ClientID, w.access.Username, w.access.Peer.Addr()}) {
+			s.tally.add(cWills, 1)
+		}
+		return
+	}
 	s.tally.add(cWills, 1)
-	s.publish(&t.will.publish, nil, t.from)
+	s.publish(&w.publish, nil, t.from)
 }

@@ -149,6 +149,7 @@ type MQTT struct {
 	MaxSubscriptions  int           `key:"max_subscriptions" default:"10000" min:"1" max:"100000000" doc:"Most subscriptions of one client."`
 	IdleTimeout       time.Duration `key:"idle_timeout" default:"15s" min:"100ms" max:"10m" doc:"Time that a connection has for its CONNECT, counted from the end of the handshake."`
 	Retained          Retained      `key:"retained" doc:"Bounds of the retained messages of the whole broker."`
+	Delayed           Delayed       `key:"delayed" doc:"Messages to $delayed/{seconds}/{topic}, which are published to the topic after so many seconds."`
 	Outbound          Outbound      `key:"outbound" doc:"Bytes waiting for a slow reader."`
 }
 
@@ -156,6 +157,13 @@ type MQTT struct {
 type Retained struct {
 	MaxMessages int      `key:"max_messages" default:"1000000" min:"1" max:"1000000000" doc:"Most retained messages; a message to a further topic is delivered and not kept."`
 	MaxBytes    ByteSize `key:"max_bytes" default:"256MB" min:"1KB" max:"1TB" doc:"Most bytes of topics and payloads retained."`
+}
+
+// Delayed bounds the delayed messages of the whole broker.
+type Delayed struct {
+	Enable      bool     `key:"enable" default:"true" doc:"Whether there are such messages; otherwise whoever publishes to such a topic is refused."`
+	MaxMessages int      `key:"max_delayed_messages" default:"100000" min:"1" max:"1000000000" doc:"Most messages waiting, in memory; one more is refused, in MQTT 5.0 as Quota exceeded."`
+	MaxBytes    ByteSize `key:"max_bytes" default:"64MB" min:"1KB" max:"1TB" doc:"Most bytes that they take together."`
 }
 
 // Outbound bounds what waits for one connection.

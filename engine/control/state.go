@@ -53,6 +53,9 @@ type Messages struct {
 	Retained        int64            `json:"retained"`  // now
 	RetainedBytes   int64            `json:"retained_bytes"`
 	RetainedRefused int64            `json:"retained_refused"` // over the quota
+	Delayed         int64            `json:"delayed"`          // now
+	DelayedBytes    int64            `json:"delayed_bytes"`
+	DelayedRefused  int64            `json:"delayed_refused"` // no room
 }
 
 // Process is the operating system's and Go's view of the broker.

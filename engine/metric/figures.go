@@ -45,6 +45,9 @@ func (e exposition) messages(m *control.Messages) {
 	}
 	e.gauge("retained_messages", "Retained messages.", float64(m.Retained), nil)
 	e.gauge("retained_bytes", "Bytes of retained topics and payloads.", float64(m.RetainedBytes), nil)
+	e.gauge("delayed_messages", "Messages below $delayed/ that wait for their time.", float64(m.Delayed), nil)
+	e.gauge("delayed_bytes", "Bytes that they take.", float64(m.DelayedBytes), nil)
+	e.counter("delayed_refused_total", "Delayed messages refused because there was no room.", float64(m.DelayedRefused), nil)
 	e.counter("retained_refused_total", "Retained messages not kept because of the quota.", float64(m.RetainedRefused), nil)
 }
 

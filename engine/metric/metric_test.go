@@ -30,7 +30,8 @@ func full() Snapshot {
 			Reload:  &control.Reload{At: noon.Add(time.Hour), Error: "no"},
 			Clients: control.Clients{Connected: 3, Sessions: 5, Connects: 9, Refused: 1, TakenOver: 2, KeepAlive: 4, SlowConsumers: 6, Violations: 7, Panics: 8},
 			Messages: control.Messages{PacketsReceived: 100, BytesReceived: 1 << 40, Received: 60, Sent: 70, Denied: 1, NoSubscribers: 2, Wills: 3, Forwarded: 4,
-				Dropped: map[string]int64{"queue_full": 5, "expired": 0}, Retained: 6, RetainedBytes: 7, RetainedRefused: 8},
+				Dropped: map[string]int64{"queue_full": 5, "expired": 0}, Retained: 6, RetainedBytes: 7, RetainedRefused: 8,
+				Delayed: 9, DelayedBytes: 10, DelayedRefused: 11},
 			Listeners: []control.Listener{
 				{Name: "tcp:default", Transport: "tcp", Connections: 2, Connected: 1, Accepted: 4, Closed: 2, Shed: map[string]uint64{"max_connections": 3}},
 				{Name: "tls:default", Transport: "tls", Connections: 7, Connected: 6, MaxConnections: 100, Accepted: 10, Closed: 3, Handshakes: 8,

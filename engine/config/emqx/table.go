@@ -180,6 +180,8 @@ var rules = []rule{
 	{v4: "mqtt.*", v5: "mqtt.*", why: fixed},
 	{v5: "retainer.backend.max_retained_messages", v4: "retainer.max_retained_messages", to: "mqtt.retained.max_messages", as: asLimit(1_000_000_000)},
 	{v4: "retainer.*", v5: "retainer.*", why: "retained messages are bounded by mqtt.retained"},
+	{v5: "delayed.enable", to: "mqtt.delayed.enable", as: asBool},
+	{v5: "delayed.max_delayed_messages", to: "mqtt.delayed.max_delayed_messages", as: asLimit(1_000_000_000)},
 
 	// Everything else.
 	{v4: "log.level", v5: "log.console.level", to: "log.level", as: asLogLevel},
@@ -203,7 +205,7 @@ var rules = []rule{
 	{v4: "broker.*", v5: "broker.*", why: fixed},
 	{v4: "sysmon.*", v5: "sysmon.*", why: elsewhere},
 	{v4: "os_mon.*", v5: "sys_topics.*", why: elsewhere},
-	{v4: "vm_mon.*", v5: "delayed.*", why: "there is no delayed publishing"},
+	{v4: "vm_mon.*", v5: "delayed.*", why: elsewhere},
 	{v4: "telemetry.*", v5: "telemetry.*", why: "the broker reports to nobody"},
 	{v4: "license.*", v5: "license.*", why: "there is nothing to license"},
 }
