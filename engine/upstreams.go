@@ -112,6 +112,8 @@ func upstreamOptions(u config.Upstream) (upstream.Options, error) {
 	}
 	o.TLS.MinVersion, o.TLS.MaxVersion, err = cert.Versions(versions)
 	errs = append(errs, err)
+	o.TLS.Ciphers, _, err = cert.ClientSuites(u.TLS.Ciphers, o.TLS.MinVersion, o.TLS.MaxVersion)
+	errs = append(errs, err)
 	if u.TLS.Cacertfile != "" {
 		o.TLS.Roots, err = cert.Authorities(u.TLS.Cacertfile)
 		errs = append(errs, err)
@@ -150,6 +152,4 @@ func (e *Engine) Upstreams() []control.Upstream {
 		out = append(out, one)
 	}
 	return out
-	o.TLS.Ciphers, _, err = cert.ClientSuites(u.TLS.Ciphers, o.TLS.MinVersion, o.TLS.MaxVersion)
-	errs = append(errs, err)
 }
