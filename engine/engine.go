@@ -122,7 +122,7 @@ func (e *Engine) start(o Options) (obtain func(), err error) {
 	staple, stapleErr := e.revoked.staples(o.Config, e.bundles.open)
 	obtain, acmeErr := e.prepareIssuance(o.Config)
 	_, upstreamsErr := e.prepareUpstreams(o.Config)
-	gate, loaded, err := e.loadGate(o.Config)
+	gate, loaded, err := e.loadGate(o.Config, nil)
 	e.plugins = loaded
 	if err = errors.Join(listenersErr, stapleErr, acmeErr, upstreamsErr, err); err != nil {
 		return nil, err
@@ -191,9 +191,9 @@ func (e *Engine) Reload(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	gate, loaded, err := e.loadGate(cfg)
+	gate, loaded, err := e.loadGate(cfg, ask)
 	if err != nil {
-		ask.Undo()
+		ask.undo()
 		return err
 	}
 	swap, err := e.bundles.prepare(cfg)
@@ -203,7 +203,7 @@ func (e *Engine) Reload(cfg *config.Config) error {
 	e.revoked.settle(err == nil)
 	if err != nil {
 		loaded.close(e.life, e.plugins)
-		ask.Undo()
+		ask.undo()
 		return err
 	}
 	e.applyUpstreams(ask, cfg)

@@ -103,14 +103,15 @@ func (e *Engine) disconnect(d wasm.Disconnect) {
 }
 
 // loadGate builds the gate of a configuration over the plugins that its chain
-// names. Those that run already and are made from the same bytes are kept.
+// names. Those that run already and are made from the same bytes are kept, unless
+// one of their upstreams becomes another server.
 // When one cannot be had, nothing new is left running, and the error names
 // all of them.
-func (e *Engine) loadGate(cfg *config.Config) (*auth.Gate, plugins, error) {
+func (e *Engine) loadGate(cfg *config.Config, ask *upstreamChange) (*auth.Gate, plugins, error) {
 	loaded := plugins{}
 	var errs []error
 	for _, name := range pluginNames(cfg) {
-		one, err := e.plugin(name, cfg.Plugins[name])
+		one, err := e.plugin(name, cfg.Plugins[name], ask)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -142,16 +143,20 @@ func pluginNames(cfg *config.Config) []string {
 }
 
 // plugin returns the running plugin of that name if it would come out the
-// same, or opens it.
-func (e *Engine) plugin(name string, spec config.Plugin) (*plugin, error) {
+// same, or opens it. What a plugin has kept is from the servers that it asks: when
+// one of them becomes another, it begins anew.
+func (e *Engine) plugin(name string, spec config.Plugin, ask *upstreamChange) (*plugin, error) {
 	src, err := readSource(name, spec)
 	if err != nil {
 		return nil, err
 	}
-	if running := e.plugins[name]; running != nil && running.same(src) {
+	anew := ask.replaces(spec.Upstreams)
+	if running := e.plugins[name]; running != nil && running.same(src) && !anew {
 		return running, nil
 	}
-	opened, err := e.host.Open(context.Background(), src.options(name, e.senders(spec.Upstreams)))
+	o := src.options(name, e.senders(spec.Upstreams, ask))
+	o.Anew = anew
+	opened, err := e.host.Open(context.Background(), o)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wicketmq/wicket/engine/alarm"
@@ -31,10 +32,27 @@ func upstreamChanged(alarms *alarm.Registry) func(upstream.State) {
 	}
 }
 
+// upstreamChange is a change of upstreams, and whether it is over.
+type upstreamChange struct {
+	*upstream.Change
+	over chan struct{} // closed when it was applied or undone
+}
+
+// replaces reports whether one of these upstreams becomes another server.
+func (c *upstreamChange) replaces(names []string) bool {
+	return c != nil && slices.ContainsFunc(names, c.Replaces)
+}
+
+// undo takes back what was prepared.
+func (c *upstreamChange) undo() {
+	c.Undo()
+	close(c.over)
+}
+
 // prepareUpstreams reads what the upstreams of a configuration name, and makes
 // those that are new, so that plugins can ask them while they are loaded. What
 // it returns is applied, or undone.
-func (e *Engine) prepareUpstreams(cfg *config.Config) (*upstream.Change, error) {
+func (e *Engine) prepareUpstreams(cfg *config.Config) (*upstreamChange, error) {
 	wanted, errs := make(map[string]upstream.Options, len(cfg.Upstreams)), []error(nil)
 	for _, name := range sortedKeys(cfg.Upstreams) {
 		o, err := upstreamOptions(cfg.Upstreams[name])
@@ -47,15 +65,17 @@ func (e *Engine) prepareUpstreams(cfg *config.Config) (*upstream.Change, error) 
 		return nil, err
 	}
 	change, err := e.upstreams.Prepare(wanted)
-	if err == nil {
-		change.Add()
+	if err != nil {
+		return nil, err
 	}
-	return change, err
+	change.Add()
+	return &upstreamChange{change, make(chan struct{})}, nil
 }
 
 // applyUpstreams makes the upstreams those of a configuration.
-func (e *Engine) applyUpstreams(change *upstream.Change, cfg *config.Config) {
+func (e *Engine) applyUpstreams(change *upstreamChange, cfg *config.Config) {
 	change.Apply()
+	close(change.over)
 	for name := range e.cfg.Upstreams {
 		if _, stays := cfg.Upstreams[name]; !stays {
 			e.alarms.Clear(AlarmUpstream, name)
@@ -66,12 +86,26 @@ func (e *Engine) applyUpstreams(change *upstream.Change, cfg *config.Config) {
 // sender is an upstream by its name: a reload may put another in its place, or
 // none.
 type sender struct {
-	set  *upstream.Set
-	name string
+	set   *upstream.Set
+	name  string
+	after <-chan struct{} // it becomes another server when this is closed; nil: it does not
 }
 
-// Send implements wasm.Sender.
+// Send implements wasm.Sender. A plugin that is loaded because an upstream becomes
+// another server must not ask the one that it was before.
 func (s sender) Send(ctx context.Context, req upstream.Request, done func(upstream.Response, error)) {
+	select {
+	case <-s.after:
+	default:
+		if s.after != nil {
+			go func() { <-s.after; s.send(ctx, req, done) }()
+			return
+		}
+	}
+	s.send(ctx, req, done)
+}
+
+func (s sender) send(ctx context.Context, req upstream.Request, done func(upstream.Response, error)) {
 	if u := s.set.Lookup(s.name); u != nil {
 		u.Send(ctx, req, done)
 		return
@@ -81,11 +115,15 @@ func (s sender) Send(ctx context.Context, req upstream.Request, done func(upstre
 
 var errNoUpstream = errors.New("it is not configured any more")
 
-// senders are the upstreams that a plugin may ask.
-func (e *Engine) senders(names []string) map[string]wasm.Sender {
+// senders are the upstreams that a plugin may ask which is loaded for a change.
+func (e *Engine) senders(names []string, change *upstreamChange) map[string]wasm.Sender {
 	out := make(map[string]wasm.Sender, len(names))
 	for _, name := range names {
-		out[name] = sender{e.upstreams, name}
+		one := sender{set: e.upstreams, name: name}
+		if change.replaces([]string{name}) {
+			one.after = change.over
+		}
+		out[name] = one
 	}
 	return out
 }

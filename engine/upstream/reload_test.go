@@ -183,3 +183,39 @@ func TestNilSet(t *testing.T) {
 		t.Error("nil has something")
 	}
 }
+
+// TestReplaces: an upstream is another server by these options alone.
+func TestReplaces(t *testing.T) {
+	ca, other := newAuthority(t, "CA"), newAuthority(t, "other")
+	server := serve(t, ca.leaf(t, "127.0.0.1"), nil, false, ok)
+	base := trusting(server, ca)
+	s, _ := open(t, base)
+	for name, tc := range map[string]struct {
+		change func(*Options)
+		want   bool
+	}{
+		"nothing":       {func(*Options) {}, false},
+		"pool":          {func(o *Options) { o.PoolSize = 3 }, false},
+		"time":          {func(o *Options) { o.RequestTimeout = time.Second }, false},
+		"certificate":   {func(o *Options) { pair := ca.leaf(t, "client"); o.TLS.Certificate = &pair }, false},
+		"url":           {func(o *Options) { o.URL += "/other" }, true},
+		"authorities":   {func(o *Options) { o.TLS.Roots = trusting(server, other).TLS.Roots }, true},
+		"verify":        {func(o *Options) { o.TLS.Verify = !o.TLS.Verify }, true},
+		"name":          {func(o *Options) { o.TLS.ServerName = "elsewhere" }, true},
+		"no name":       {func(o *Options) { o.TLS.NoName = !o.TLS.NoName }, true},
+		"authorization": {func(o *Options) { o.Authorization = "Bearer x" }, false},
+	} {
+		o := base
+		tc.change(&o)
+		c, err := s.Prepare(map[string]Options{"backend": o, "new": o})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if got := c.Replaces("backend"); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if c.Replaces("new") || c.Replaces("absent") {
+			t.Errorf("%s: one that is new, or none, replaces another", name)
+		}
+	}
+}

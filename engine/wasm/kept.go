@@ -6,13 +6,16 @@ import "time"
 // reload keeps it. It ends with the last plugin of its name.
 type kept struct {
 	users   int // plugins that are open under the name; Host.mu
-	kv      store
+	kv      *store
+	before  *store // of the plugins that one which has begun anew follows
 	metrics family
 	kicks   bucket
 }
 
-// keep returns what the plugins of a name have, for one more of them.
-func (h *Host) keep(p *Plugin, kvMax int64) *kept {
+// keep returns what the plugins of a name have, for one more of them, and gives it
+// the store of keys and values. One that begins anew has an empty one, and so do
+// those after it; those before it have theirs.
+func (h *Host) keep(p *Plugin, anew bool) *kept {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k := h.kept[p.name]
@@ -20,8 +23,15 @@ func (h *Host) keep(p *Plugin, kvMax int64) *kept {
 		k = &kept{metrics: family{plugin: p.name, all: &h.metrics}}
 		h.kept[p.name] = k
 	}
+	if k.kv == nil {
+		k.kv = &store{}
+	} else if anew {
+		k.kv, k.before = &store{}, k.kv
+		p.anew = true
+	}
 	k.users++
-	k.kv.bound(kvMax)
+	k.kv.bound(p.limits.KVBytes)
+	p.kv = k.kv
 	return k
 }
 
@@ -31,9 +41,14 @@ func (h *Host) release(p *Plugin) {
 	defer h.mu.Unlock()
 	k := p.kept
 	k.metrics.leave(p)
-	if k.users--; k.users == 0 {
+	switch k.users--; {
+	case k.users == 0:
 		k.metrics.close()
 		delete(h.kept, p.name)
+	case p.anew && p.kv == k.kv && k.before != nil: // it has not come to follow those
+		k.kv, k.before = k.before, nil
+	case p.kv == k.before:
+		k.before = nil
 	}
 }
 

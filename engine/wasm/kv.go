@@ -230,7 +230,7 @@ func goodKey(key []byte) bool { return len(key) > 0 && len(key) <= maxKey }
 func hostKVGet(i *instance, stack []uint64) {
 	key, out := i.view(stack[0], stack[1]), i.view(stack[2], stack[3])
 	stack[0] = api.EncodeI32(-1)
-	if size, ok := i.p.kept.kv.get(i.p.now(), key, out); ok {
+	if size, ok := i.p.kv.get(i.p.now(), key, out); ok {
 		stack[0] = api.EncodeI32(int32(size))
 	}
 }
@@ -241,7 +241,7 @@ func hostKVSet(i *instance, stack []uint64) {
 	switch {
 	case !ok, !goodKey(key), len(value) > maxValue:
 		stack[0] = api.EncodeI32(callMalformed)
-	case !i.p.kept.kv.set(i.p.now(), key, value, ttl):
+	case !i.p.kv.set(i.p.now(), key, value, ttl):
 		i.p.full()
 		stack[0] = api.EncodeI32(callTooMany)
 	default:
@@ -258,7 +258,7 @@ func hostKVAdd(i *instance, stack []uint64) {
 	if !ok || !goodKey(key) {
 		return
 	}
-	if sum, ok := i.p.kept.kv.add(i.p.now(), key, delta, ttl); ok {
+	if sum, ok := i.p.kv.add(i.p.now(), key, delta, ttl); ok {
 		stack[0] = uint64(sum)
 		return
 	}
@@ -268,7 +268,7 @@ func hostKVAdd(i *instance, stack []uint64) {
 func hostKVDelete(i *instance, stack []uint64) {
 	key := i.view(stack[0], stack[1])
 	stack[0] = 0
-	if i.p.kept.kv.remove(i.p.now(), key) {
+	if i.p.kv.remove(i.p.now(), key) {
 		stack[0] = 1
 	}
 }
@@ -282,12 +282,12 @@ func (p *Plugin) full() {
 // Keep gives a key of the plugin a value, as kv_set does; false says that it
 // cannot. It is for tests of plugins.
 func (p *Plugin) Keep(key string, value []byte, ttl time.Duration) bool {
-	return goodKey([]byte(key)) && len(value) <= maxValue && ttl >= 0 && p.kept.kv.set(p.now(), []byte(key), value, ttl)
+	return goodKey([]byte(key)) && len(value) <= maxValue && ttl >= 0 && p.kv.set(p.now(), []byte(key), value, ttl)
 }
 
 // Kept returns the value of a key of the plugin, for tests of plugins.
 func (p *Plugin) Kept(key string) (value []byte, ok bool) {
 	value = make([]byte, maxValue)
-	n, ok := p.kept.kv.get(p.now(), []byte(key), value)
+	n, ok := p.kv.get(p.now(), []byte(key), value)
 	return value[:n], ok
 }

@@ -77,7 +77,7 @@ func (h *Host) newPlugin(o *Options) (*Plugin, error) {
 		p.events |= 1 << k
 		p.features |= featureEvents
 	}
-	p.kept = h.keep(p, p.limits.KVBytes)
+	p.kept = h.keep(p, o.Anew)
 	return p, nil
 }
 

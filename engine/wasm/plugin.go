@@ -37,6 +37,10 @@ type Options struct {
 	// zero value) or Next. There is no Allow.
 	OnError auth.Decision
 
+	// Anew says that nothing counts of the keys and values that a plugin of this
+	// name has kept, since the servers that it had them from are others now.
+	Anew bool
+
 	Workers int    // instances; default min(4, GOMAXPROCS)
 	Limits  Limits // zero fields get their default
 
@@ -115,6 +119,8 @@ type Plugin struct {
 	events    uint64  // that the guest is told of: a bit for each auth.EventKind
 	queue     eventQueue
 	kept      *kept
+	kv        *store       // that of kept when the plugin was opened
+	anew      bool         // it was empty then
 	minor     atomic.Int32 // of the ABI that the guest wants
 
 	code     *code // nil: none yet, or none any more

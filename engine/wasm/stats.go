@@ -95,7 +95,7 @@ func (p *Plugin) Stats() Stats {
 		Workers:  len(p.workers), Breaker: p.breaker.current(),
 	}
 	s.EventsWaiting, s.EventsDropped = p.queue.stats()
-	s.KVKeys, s.KVBytes = p.kept.kv.size()
+	s.KVKeys, s.KVBytes = p.kv.size()
 	for k := range faultKinds {
 		if n := c.faults[k].Load(); n > 0 {
 			s.Faults[k] = n

@@ -258,3 +258,60 @@ func TestJWTKeySet(t *testing.T) {
 		t.Errorf("%#x after a reload while there is no issuer", got)
 	}
 }
+
+// Another server behind the name of an upstream is another issuer: the plugin begins
+// anew, at once and by SIGHUP alone, and keys of the first one do not count any more,
+// whether the other answers or not. What is no other server leaves the plugin alone.
+func TestJWTOtherIssuer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca := newMint(t, dir, "ca")
+	newMint(t, dir, "stranger")
+	trusted, stranger := read(t, filepath.Join(dir, "ca.pem")), read(t, filepath.Join(dir, "stranger.pem"))
+	var issuers [2]*issuer
+	var tokens [2]string
+	for i := range issuers {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		issuers[i], tokens[i] = newIssuer(t, ca.leaf("server", "localhost")), es256(t, `{"sub":"c1"}`, "k", key)
+		issuers[i].publishes(ecJWK(t, "k", key.Public()))
+	}
+	yaml := func(i int, more string) string {
+		url := strings.Replace(issuers[i].URL, "127.0.0.1", "localhost", 1)
+		return httpYAML(fmt.Sprintf("  idp: { url: \"%s/realm\", tls: { cacertfile: ca.pem }%s }\n", url, more),
+			"  jwt: { file: \"builtin:jwt\", upstreams: [idp], config: { use_jwks: true, path: /keys } }\n", "jwt")
+	}
+	p := run(t, dir, yaml(0, ""))
+	addr := p.addr("tcp:default")
+	loads := func() int { return strings.Count(p.transcript(), "plugin loaded") }
+	check := func(when string, first, second byte, loaded int) {
+		t.Helper()
+		for i, want := range []byte{first, second} {
+			if got := shows(t, addr, "c1", tokens[i]); got != want {
+				t.Errorf("%s: %#x by the key of issuer %d, want %#x", when, got, i, want)
+			}
+		}
+		if got := loads(); got != loaded {
+			t.Errorf("%s: the plugin was loaded %d times, want %d", when, got, loaded)
+		}
+	}
+	change := func(name, content string) {
+		t.Helper()
+		write(t, filepath.Join(dir, name), content)
+		p.hangup("configuration reloaded")
+	}
+	check("at first", 0, 0x87, 1)
+	change("wicket.yaml", yaml(0, ", pool_size: 3, request_timeout: 4s"))
+	check("with another pool", 0, 0x87, 1)
+	change("wicket.yaml", yaml(1, ""))
+	check("the second issuer", 0x87, 0, 2)
+	change("ca.pem", stranger)
+	check("a server that is not trusted any more", 0x87, 0x87, 3)
+	change("ca.pem", stranger+trusted)
+	check("and again", 0x87, 0, 4)
+	issuers[0].publishes()
+	change("wicket.yaml", yaml(0, ""))
+	check("the first issuer, which is down", 0x87, 0x87, 5)
+}
