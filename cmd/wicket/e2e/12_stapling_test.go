@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,15 +28,20 @@ import (
 // certificate (OCSP-01 to OCSP-08). Step 7, the same over WebSocket, waits for
 // such a listener.
 
-// freePort is one that nobody listened on a moment ago.
+// freePort is one that nobody has, on any address: openssl binds all of them. It is
+// below those that the system gives to who asks for any, such as thousands of
+// clients of another test a moment later.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 10000 + rand.IntN(20000)
+		if l, err := net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // responder starts "openssl ocsp" for the authority's database as it is now,
@@ -54,13 +60,15 @@ func (a *authority) responder(port int, signer *authority) (end func()) {
 	if err := c.Start(); err != nil {
 		a.t.Fatal(err)
 	}
-	ended := make(chan struct{})
+	ended, said := make(chan struct{}), ""
 	end = func() { _ = c.Process.Kill(); <-ended }
 	a.t.Cleanup(end)
 	ready := make(chan bool, 1)
 	go func() {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			if line := lines.Text(); strings.Contains(line, "waiting for OCSP client") || strings.HasPrefix(line, "ACCEPT") {
+			line := lines.Text()
+			said += line + "\n"
+			if strings.Contains(line, "waiting for OCSP client") || strings.HasPrefix(line, "ACCEPT") {
 				select {
 				case ready <- true:
 				default:
@@ -73,7 +81,7 @@ func (a *authority) responder(port int, signer *authority) (end func()) {
 	select {
 	case <-ready:
 	case <-ended:
-		a.t.Fatal("openssl ocsp has ended")
+		a.t.Fatalf("openssl ocsp has ended (%v) and said\n%s", c.ProcessState, said)
 	case <-time.After(patience):
 		a.t.Fatal("openssl ocsp does not listen")
 	}
