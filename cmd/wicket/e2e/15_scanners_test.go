@@ -30,10 +30,12 @@ var explained = map[string]string{
 var harmless = []string{"OK", "INFO", "LOW", "DEBUG", "WARN"}
 
 // Each test of testssl costs seconds, so that what does not depend on the key
-// is tried on one listener; TestSoakScanners tries everything on both.
+// is tried on one listener; TestSoakScanners tries everything on both. Nothing
+// takes longer here, so testssl begins before all that runs side by side.
 func TestScanners(t *testing.T) {
+	judge := scan(t, map[string][]string{"tls:rsa": allOfTestssl, "tls:default": {"--server-defaults"}})
 	t.Parallel()
-	scan(t, map[string][]string{"tls:rsa": allOfTestssl, "tls:default": {"--server-defaults"}})
+	judge()
 }
 
 // allOfTestssl are its checks of protocols, suites, certificate and known
@@ -49,8 +51,9 @@ var wantOK = map[string][]string{
 	"--vulnerable":      {"heartbleed", "ROBOT", "secure_client_renego", "SWEET32"},
 }
 
-// scan points the scanners at both listeners, testssl with the checks given.
-func scan(t *testing.T, checks map[string][]string) {
+// scan points the scanners at both listeners, testssl with the checks given. It is
+// under way on return, and judge waits for what it finds.
+func scan(t *testing.T, checks map[string][]string) (judge func()) {
 	t.Helper()
 	certs, dir := pki(t), t.TempDir()
 	must(t, certs, "openssl", "x509", "-req", "-in", "emqx.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "15",
@@ -63,16 +66,21 @@ listeners:
     default: { bind: 127.0.0.1:0 }
     rsa: { bind: 127.0.0.1:0, tls: { certfile: rsa.pem, keyfile: rsa.key } }
 `))
+	running := map[string]*testssl{}
 	for listener, ca := range map[string]string{"tls:default": filepath.Join(dir, "data/dev/ca.pem"), "tls:rsa": filepath.Join(certs, "ca.pem")} {
-		addr := p.addr(listener)
-		t.Run("sslscan/"+listener, func(t *testing.T) {
-			t.Parallel()
-			sslscan(t, addr)
-		})
-		t.Run("testssl/"+listener, func(t *testing.T) {
-			t.Parallel()
-			testssl(t, addr, ca, checks[listener])
-		})
+		running[listener] = startTestssl(t, p.addr(listener), ca, checks[listener])
+	}
+	return func() {
+		for listener, s := range running {
+			t.Run("sslscan/"+listener, func(t *testing.T) {
+				t.Parallel()
+				sslscan(t, p.addr(listener))
+			})
+			t.Run("testssl/"+listener, func(t *testing.T) {
+				t.Parallel()
+				s.judge(t)
+			})
+		}
 	}
 }
 
@@ -128,27 +136,54 @@ func sslscan(t *testing.T, addr string) {
 	}
 }
 
-// testssl runs checks. It is told to look nothing up on the network, and need
-// not pause for one.
-func testssl(t *testing.T, addr, ca string, checks []string) {
+// testssl is the scanner at work.
+type testssl struct {
+	checks []string
+	file   string // what it finds
+	said   output
+	took   time.Duration
+	done   chan struct{} // closed when it has ended
+}
+
+// startTestssl starts checks, which end with the test. It is told to look nothing
+// up on the network, and need not pause for one.
+func startTestssl(t *testing.T, addr, ca string, checks []string) *testssl {
+	t.Helper()
 	program := "testssl"
 	if _, err := exec.LookPath(program); err != nil {
 		program = "testssl.sh"
 	}
 	need(t, program)
+	s := &testssl{checks: checks, file: filepath.Join(t.TempDir(), "findings.json"), done: make(chan struct{})}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	out := filepath.Join(t.TempDir(), "findings.json")
 	c := exec.CommandContext(ctx, program, append(slices.Clone(checks), "--quiet", "--color", "0", "--warnings", "batch", "--nodns", "none",
-		"--add-ca", ca, "--jsonfile", out, addr)...)
+		"--add-ca", ca, "--jsonfile", s.file, addr)...)
 	c.Env = append(os.Environ(), "USLEEP_SND=0.01", "USLEEP_REC=0.02")
+	c.Stdout, c.Stderr = &s.said, &s.said
+	c.WaitDelay = time.Second // its children hold the pipe when it is killed
 	began := time.Now()
-	said, err := c.CombinedOutput() // the exit code counts findings
-	t.Logf("testssl took %s", time.Since(began).Round(time.Second))
+	if err := c.Start(); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cancel(); <-s.done })
+	go func() {
+		_ = c.Wait() // the exit code counts findings
+		s.took = time.Since(began)
+		close(s.done)
+	}()
+	return s
+}
+
+// judge waits for the findings, and compares them with what they may be.
+func (s *testssl) judge(t *testing.T) {
+	t.Helper()
+	<-s.done
+	t.Logf("testssl took %s", s.took.Round(time.Second))
 	var findings []struct{ ID, Severity, Finding string }
-	data, readErr := os.ReadFile(out)
-	if readErr != nil {
-		t.Fatalf("%v: %v\n%s", err, readErr, said)
+	data, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, s.said.String())
 	}
 	if err := json.Unmarshal(data, &findings); err != nil {
 		t.Fatalf("%v\n%s", err, data)
@@ -164,7 +199,7 @@ func testssl(t *testing.T, addr, ca string, checks []string) {
 			t.Errorf("%s %s: %s; docs/tls.md does not explain it", f.Severity, f.ID, f.Finding)
 		}
 	}
-	for _, check := range checks {
+	for _, check := range s.checks {
 		for _, id := range wantOK[check] {
 			if seen[id] != "OK" {
 				t.Errorf("%s is %q, want OK", id, seen[id])
@@ -172,6 +207,6 @@ func testssl(t *testing.T, addr, ca string, checks []string) {
 		}
 	}
 	if t.Failed() {
-		t.Logf("%s", regexp.MustCompile(`(?m)^\s*\n`).ReplaceAll(said, nil))
+		t.Logf("%s", regexp.MustCompile(`(?m)^\s*\n`).ReplaceAllString(s.said.String(), ""))
 	}
 }
