@@ -26,7 +26,10 @@ import (
 // how it denies the rest.
 
 // versions are the reason codes that they deny with.
-var versions = map[string]byte{"one": 0x86, "two": 0x8a}
+var versions = map[string]byte{"one": 0x86, "two": 0x8a, "three": 0x87}
+
+// order is that in which they follow each other.
+var order = []string{"one", "two", "three"}
 
 func TestPluginSwaps(t *testing.T) {
 	t.Parallel()
@@ -34,7 +37,12 @@ func TestPluginSwaps(t *testing.T) {
 		t.Skip("builds plugins")
 	}
 	s := newPluginSwaps(t)
-	s.run(t, 30, 100*time.Millisecond, 20*time.Millisecond)
+	end := s.storm(t, 20*time.Millisecond)
+	for i := range 30 { // however long they take
+		s.next(t, i == 20)
+	}
+	end()
+	s.judge(t)
 }
 
 // pluginSwaps is a broker, and what a storm of CONNECTs meets there.
@@ -48,25 +56,26 @@ type pluginSwaps struct {
 	swaps   atomic.Int64           // odd while one is under way
 	version atomic.Pointer[string] // in use when none is
 
-	mu     sync.Mutex
-	shown  map[string]int // verdicts, by who gave them
-	sure   int            // that had to be of one version
-	wrong  []string
+	mu    sync.Mutex
+	shown map[string]int // verdicts, by who gave them
+	sure  int            // that had to be of one version
+	wrong []string
+
 	memory []float64 // MB after each swap
-	took   []time.Duration
+	unseen int       // versions that were made while the broker ran
 }
 
 func newPluginSwaps(t *testing.T) *pluginSwaps {
 	t.Helper()
 	dir := t.TempDir()
 	s := &pluginSwaps{file: filepath.Join(dir, "door.wasm"), modules: map[string][]byte{}, shown: map[string]int{}}
-	for version := range versions {
+	for _, version := range order {
 		s.modules[version] = buildDoor(t, version)
 	}
-	s.place(t, "one")
+	s.place(t, "one", s.modules["one"])
 	s.p = run(t, dir, `data_dir: data
 listeners: { tcp: { default: { bind: "127.0.0.1:0" } } }
-plugins: { door: { file: door.wasm } }
+plugins: { door: { file: door.wasm, cpu_slice: 5s } } # how busy the machine is does not matter here
 auth: { chain: [door] }
 `)
 	s.addr = s.p.addr("tcp:default")
@@ -91,50 +100,111 @@ func buildDoor(t *testing.T, version string) []byte {
 }
 
 // place puts a version where the broker finds it, at one stroke.
-func (s *pluginSwaps) place(t *testing.T, version string) {
+func (s *pluginSwaps) place(t *testing.T, version string, module []byte) {
 	t.Helper()
-	write(t, s.file+".new", string(s.modules[version]))
+	write(t, s.file+".new", string(module))
 	if err := os.Rename(s.file+".new", s.file); err != nil {
 		t.Fatal(err)
 	}
 	s.version.Store(&version)
 }
 
-// run swaps n times, one each period, under a storm of eight clients that come
-// again after a pause.
-func (s *pluginSwaps) run(t *testing.T, n int, period, pause time.Duration) {
+// storm begins one of eight clients that come again after a pause, and returns
+// what ends it.
+func (s *pluginSwaps) storm(t *testing.T, pause time.Duration) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	var storm sync.WaitGroup
+	var clients sync.WaitGroup
 	for i := range 8 {
-		storm.Go(func() {
+		clients.Go(func() {
 			for turn := i; ctx.Err() == nil; turn++ {
 				s.knock([]string{"in", "out"}[turn%2])
 				time.Sleep(pause)
 			}
 		})
 	}
+	return func() { cancel(); clients.Wait() }
+}
+
+// swapTicks is what came of a number of ticks.
+type swapTicks struct {
+	during        time.Duration
+	known, unseen []time.Duration // what the swaps took, sorted: to a version that was there before, and to one that was not
+	missed        int             // ticks that were over before the swaps before them were done
+}
+
+// tick is the time from one swap to the next.
+const tick = 100 * time.Millisecond
+
+// ticks has n times to swap for the next version, unless the swap before is still
+// under way. unseen says when that is a file that nobody has seen before.
+func (s *pluginSwaps) ticks(t *testing.T, n int, unseen func(i int) bool) (f swapTicks) {
+	t.Helper()
+	fresh := false
 	began := time.Now()
 	for i := range n {
-		time.Sleep(time.Until(began.Add(time.Duration(i) * period)))
-		s.swaps.Add(1)
-		s.place(t, []string{"two", "one"}[i%2])
-		start := time.Now()
-		if err := s.broker.Do(t.Context(), "POST", "/v1/reload"); err != nil {
-			t.Fatalf("swap %d: %v\n%s", i, err, s.p.transcript())
+		fresh = fresh || unseen(i)
+		due := began.Add(time.Duration(i) * tick)
+		if time.Since(due) > tick {
+			f.missed++
+			continue
 		}
-		s.took = append(s.took, time.Since(start))
-		s.swaps.Add(1)
-		s.memory = append(s.memory, s.p.resident(t))
-		if i%5 == 4 { // however slow the machine is, some come between two swaps
-			before := s.certain()
-			eventually(t, "a client meets one version", patience, func() bool { return s.certain() > before })
+		time.Sleep(time.Until(due))
+		took := &f.known
+		if fresh {
+			took = &f.unseen
 		}
+		*took = append(*took, s.next(t, fresh))
+		fresh = false
 	}
-	during := time.Since(began)
-	cancel()
-	storm.Wait()
-	s.judge(t, n, during)
+	time.Sleep(time.Until(began.Add(time.Duration(n) * tick)))
+	f.during = time.Since(began)
+	slices.Sort(f.known)
+	slices.Sort(f.unseen)
+	t.Logf("%d ticks in %s: %d swaps to known versions, done after p50 %s, p99 %s; %d to unseen ones, p50 %s, at most %s; %d ticks missed",
+		n, f.during.Round(time.Millisecond), len(f.known), percentile(f.known, 50), percentile(f.known, 99),
+		len(f.unseen), percentile(f.unseen, 50), percentile(f.unseen, 100), f.missed)
+	return f
+}
+
+// next swaps for the next version, and returns how long that took. fresh says that
+// it is in a file that nobody has seen before.
+func (s *pluginSwaps) next(t *testing.T, fresh bool) time.Duration {
+	t.Helper()
+	version := order[(len(s.memory)+1)%len(order)]
+	module := s.modules[version]
+	if fresh {
+		module = s.rename(module)
+	}
+	took := s.swap(t, version, module)
+	if len(s.memory)%5 == 0 { // however slow the machine is, some come between two swaps
+		before := s.certain()
+		eventually(t, "a client meets one version", patience, func() bool { return s.certain() > before })
+	}
+	return took
+}
+
+// rename returns a module as another file, which has to be compiled anew.
+func (s *pluginSwaps) rename(module []byte) []byte {
+	s.unseen++
+	text := fmt.Sprintf("%08d", s.unseen)
+	return append(slices.Clone(module), "\x00\x0a\x01v"+text...) // a custom section "v"
+}
+
+// swap puts a version in the place of another, and returns how long it takes until
+// the broker says that it has it.
+func (s *pluginSwaps) swap(t *testing.T, version string, module []byte) time.Duration {
+	t.Helper()
+	s.swaps.Add(1)
+	s.place(t, version, module)
+	start := time.Now()
+	if err := s.broker.Do(t.Context(), "POST", "/v1/reload"); err != nil {
+		t.Fatalf("swap %d: %v\n%s", len(s.memory), err, s.p.transcript())
+	}
+	took := time.Since(start)
+	s.swaps.Add(1)
+	s.memory = append(s.memory, s.p.resident(t))
+	return took
 }
 
 // certain is how many verdicts had to be of one version.
@@ -191,23 +261,21 @@ func (s *pluginSwaps) converse(user string) ([]byte, error) {
 	return io.ReadAll(c)
 }
 
-// judge fails the test for a wrong verdict, and prints what came of it all.
-func (s *pluginSwaps) judge(t *testing.T, n int, during time.Duration) {
+// judge fails the test for a wrong verdict.
+func (s *pluginSwaps) judge(t *testing.T) {
 	t.Helper()
-	slices.Sort(s.took)
 	total := 0
 	for _, k := range s.shown {
 		total += k
 	}
-	t.Logf("%d swaps in %s, each done after p50 %s, p99 %s; %d verdicts (%.0f/s) %v, %d of them had to be of one version",
-		n, during.Round(time.Millisecond), percentile(s.took, 50), percentile(s.took, 99), total, float64(total)/during.Seconds(), s.shown, s.sure)
+	t.Logf("%d swaps, %d verdicts %v, %d of them had to be of one version", len(s.memory), total, s.shown, s.sure)
 	for _, w := range s.wrong[:min(len(s.wrong), 5)] {
 		t.Error(w)
 	}
 	if len(s.wrong) > 0 {
 		t.Errorf("%d wrong verdicts\n%s", len(s.wrong), s.p.transcript())
 	}
-	if s.shown["in"] < n || s.shown["one"] == 0 || s.shown["two"] == 0 || s.sure == 0 {
+	if s.shown["in"] < len(s.memory) || s.shown["one"] == 0 || s.shown["two"] == 0 || s.shown["three"] == 0 || s.sure == 0 {
 		t.Errorf("%v shows nothing", s.shown)
 	}
 }

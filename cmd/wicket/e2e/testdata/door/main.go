@@ -14,6 +14,8 @@ func init() {
 			return wicket.Allow()
 		case version == "one":
 			return wicket.Deny().Reason(wicket.BadUsernameOrPassword)
+		case version == "three":
+			return wicket.Deny().Reason(wicket.NotAuthorized)
 		}
 		return wicket.Deny().Reason(wicket.Banned)
 	})
