@@ -51,6 +51,7 @@ type instance struct {
 	pid     int
 	free    chan *line // those that nobody uses
 	all     []*line
+	inVain  atomic.Bool  // the last reply that was waited for did not come in time
 	resting atomic.Int64 // until then it is not asked: nanoseconds since began
 	began   time.Time
 
@@ -77,9 +78,12 @@ func (p *process) sign(s *Signer, k *Key, digest []byte, opts crypto.SignerOpts)
 	i.free <- l
 	switch {
 	case err == nil:
+		i.inVain.Store(false)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.overdue.Add(1)
-		i.resting.Store(int64(time.Since(i.began) + s.timing.rest))
+		if i.inVain.Swap(true) {
+			i.resting.Store(int64(time.Since(i.began) + s.timing.rest))
+		}
 	case errors.Is(err, errRefused):
 		k.refused.Store(true)
 		s.options.Log.Warn("an RSA key cannot be used by the process that makes signatures in a flood of handshakes, and clients that are in will notice the flood", "error", err)

@@ -76,15 +76,16 @@ type timing struct {
 	// others need the processors for is added to that.
 	patience time.Duration
 
-	// rest is how long nobody asks when patience has ended: a machine whose
-	// processors are busy with other work loses a tenth of the time.
+	// rest is how long nobody asks when patience has ended twice in a row: a
+	// machine whose processors are busy with other work loses a tenth of the time.
+	// Once happens in any flood, every few seconds.
 	rest time.Duration
 
 	// pause is between two starts when the process has failed.
 	pause time.Duration
 }
 
-var usual = timing{patience: 25 * time.Millisecond, rest: 250 * time.Millisecond, pause: 10 * time.Second}
+var usual = timing{patience: 50 * time.Millisecond, rest: 500 * time.Millisecond, pause: 10 * time.Second}
 
 // New returns a signer that has no process yet.
 func New(o Options) *Signer {
