@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"container/heap"
 	"net/netip"
-	"sync/atomic"
 
+	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/mqtt"
 	"github.com/wicketmq/wicket/engine/session"
 	"github.com/wicketmq/wicket/engine/wheel"
@@ -45,22 +45,26 @@ func (o *Options) undelay(name []byte) (topic []byte, seconds uint32, ok bool) {
 	return topic, seconds, true
 }
 
-// waiting is what all shards hold together.
-type waiting struct{ count, bytes atomic.Int64 }
+// waiting is what all shards hold together. A source of clients (see auth.Source)
+// has a third of it at most, so that one that fills its part keeps nobody else from
+// putting messages off.
+type waiting struct{ count, bytes auth.Places }
 
 // take makes room for a message, unless there is none.
-func (w *waiting) take(size int64, o *Options) bool {
-	messages, bytes := w.count.Add(1), w.bytes.Add(size)
-	if messages > int64(o.DelayedMaxMessages) || bytes > o.DelayedMaxBytes {
-		w.release(size)
+func (w *waiting) take(size int, from netip.Addr, o *Options) bool {
+	if !w.count.Take(o.DelayedMaxMessages, 1, from) {
+		return false
+	}
+	if !w.bytes.Take(int(o.DelayedMaxBytes), size, from) {
+		w.count.Leave(1, from)
 		return false
 	}
 	return true
 }
 
-func (w *waiting) release(size int64) {
-	w.count.Add(-1)
-	w.bytes.Add(-size)
+func (w *waiting) release(size int, from netip.Addr) {
+	w.count.Leave(1, from)
+	w.bytes.Leave(size, from)
 }
 
 // author is who has published a message that is delayed.
@@ -84,8 +88,8 @@ type held struct {
 // heldSize is about what a held keeps beside its message.
 const heldSize = 128
 
-func (h *held) size() int64 {
-	return int64(h.msg.Size() + heldSize + len(h.from.clientID) + len(h.from.username))
+func (h *held) size() int {
+	return h.msg.Size() + heldSize + len(h.from.clientID) + len(h.from.username)
 }
 
 // delays are the messages that a shard holds. One timer waits for the first.
@@ -108,7 +112,7 @@ func (s *Shard) delay(p *mqtt.Publish, m *session.Message, seconds uint32, from 
 	d.seq++
 	// The clock is up to one tick behind.
 	h := &held{msg: m, from: from, due: session.After(s.now()+1, seconds), seq: d.seq}
-	if !s.b.delayed.take(h.size(), &s.b.opt) {
+	if !s.b.delayed.take(h.size(), from.peer, &s.b.opt) {
 		s.tally.add(cDelayedRefused, 1)
 		return false
 	}
@@ -146,7 +150,7 @@ func (d *delays) open(s *Shard) {
 			return
 		}
 		h := heap.Pop(&d.queue).(*held)
-		s.b.delayed.release(h.size())
+		s.b.delayed.release(h.size(), h.from.peer)
 		h.deliver(s)
 		if s.backlog.full {
 			return

@@ -254,6 +254,7 @@ func TestDelayedIsBounded(t *testing.T) {
 		a := w.joined(0, "a").subscribed("t", 0)
 		p := w.joined(0, "p", receives(1))
 		q := w.joined(1, "q")
+		p.from, q.from = netip.AddrPort{}, netip.AddrPort{} // of nobody's share
 		p.send(publish("$delayed/5/t", "1"))
 		q.send(publish("$delayed/9/t", "2", qos(1, 7)))
 		q.expect("PUBACK 7")
@@ -278,6 +279,58 @@ func TestDelayedIsBounded(t *testing.T) {
 		a.expect(`PUBLISH t "2"`, `PUBLISH t "7"`)
 		if s := w.b.Stats(); s.Delayed != 0 || s.DelayedBytes != 0 {
 			t.Errorf("%d of %d bytes left", s.Delayed, s.DelayedBytes)
+		}
+	}
+}
+
+// One source of clients has a third of the room at most, in messages and in bytes,
+// whatever client ids it uses, and so have its wills. With the messages goes what they
+// have taken, whichever way: delivered, expired, of somebody who is banned.
+func TestDelayedShares(t *testing.T) {
+	const each = 80 + heldSize + len("t") + len("payload") + len("a1")
+	for name, o := range map[string]Options{
+		"messages": {Shards: 2, DelayedMaxMessages: 100},
+		"bytes":    {Shards: 2, DelayedMaxBytes: 100 * int64(each)},
+	} {
+		w := newWorld(t, o)
+		var bans bannedID
+		var err error
+		if w.gate, err = auth.NewGate(auth.Options{Anonymous: auth.AnonymousAllow, Bans: &bans}); err != nil {
+			t.Fatal(err)
+		}
+		from := func(shard int, id, addr string, with ...func(*mqtt.Connect)) *peer {
+			p := w.joined(shard, id, with...)
+			p.from = netip.AddrPortFrom(netip.MustParseAddr(addr), 40000)
+			return p
+		}
+		fill := func(ps ...*peer) (taken int) {
+			for i := range 200 {
+				p := ps[i%len(ps)]
+				p.send(publish("$delayed/5/t", "payload", qos(1, 7), expires(uint32(1+i%10))))
+				if got := p.said(); len(got) != 1 || got[0] != "PUBACK 7" && got[0] != "PUBACK 7 0x97" {
+					t.Fatalf("%s: %q", name, got)
+				} else if got[0] == "PUBACK 7" {
+					taken++
+				}
+			}
+			return taken
+		}
+		greedy := []*peer{from(0, "a1", "2001:db8::1"), from(1, "a2", "2001:db8::2"), from(0, "a3", "2001:db8::3")}
+		if n := fill(greedy...); n < 15 || n > 34 {
+			t.Errorf("%s: one source has %d of 100", name, n)
+		}
+		w.joined(0, "w", withWill("$delayed/5/t", "payload")).lose()
+		if n := fill(from(1, "b", "192.0.2.7")); n < 10 {
+			t.Errorf("%s: another has %d left", name, n)
+		}
+		before := w.b.Stats().Delayed
+		bans = "a2"
+		w.pass(6)
+		if s := w.b.Stats(); before < 25 || s.Delayed != 0 || s.DelayedBytes != 0 || s.Denied == 0 || s.Expired == 0 {
+			t.Errorf("%s: %d waited, %d of %d bytes left, %d denied, %d expired", name, before, s.Delayed, s.DelayedBytes, s.Denied, s.Expired)
+		}
+		if n := fill(greedy...); n < 15 {
+			t.Errorf("%s: later one source has %d", name, n)
 		}
 	}
 }

@@ -117,11 +117,12 @@ type peer struct {
 	hungry  bool // has bytes in that Feed has not seen
 	reason  string
 	broken  bool // its link panics
+	from    netip.AddrPort
 	timer   wheel.Timer
 }
 
 func (w *world) dial(shard int) *peer {
-	p := &peer{w: w, version: mqtt.V50}
+	p := &peer{w: w, version: mqtt.V50, from: testPeer}
 	w.links = append(w.links, p)
 	w.shards[shard].Attach(&p.Client, p, &w.info)
 	return p
@@ -137,10 +138,10 @@ func (p *peer) SetOut(b []byte) { p.out = b }
 func (p *peer) Pause()          { p.paused = true }
 func (p *peer) Resume()         { p.paused, p.hungry = false, true }
 
-// testPeer is where all connections of these tests come from.
+// testPeer is where the connections of these tests come from.
 var testPeer = netip.MustParseAddrPort("127.0.0.1:40000")
 
-func (p *peer) Peer() netip.AddrPort { return testPeer }
+func (p *peer) Peer() netip.AddrPort { return p.from }
 func (p *peer) TLS() *auth.TLS       { return nil }
 func (p *peer) Proxy() *auth.Proxy   { return nil }
 

@@ -95,7 +95,16 @@ func (v *validator) trustedProxies(l listener) {
 
 // failAt reports an element of a list under the list's key, at its own line.
 func (v *validator) failAt(path []string, i int, format string, args ...any) {
+	v.problems = append(v.problems, v.elementProblem(path, i, format, args...))
+}
+
+// warnAt is failAt for what is only odd.
+func (v *validator) warnAt(path []string, i int, format string, args ...any) {
+	v.warnings = append(v.warnings, v.elementProblem(path, i, format, args...))
+}
+
+func (v *validator) elementProblem(path []string, i int, format string, args ...any) Problem {
 	at := v.problem(element(path, i), format, args...)
 	at.Key = JoinKey(path...)
-	v.problems = append(v.problems, at)
+	return at
 }

@@ -162,8 +162,8 @@ type Retained struct {
 // Delayed bounds the delayed messages of the whole broker.
 type Delayed struct {
 	Enable      bool     `key:"enable" default:"true" doc:"Whether there are such messages; otherwise whoever publishes to such a topic is refused."`
-	MaxMessages int      `key:"max_delayed_messages" default:"100000" min:"1" max:"1000000000" doc:"Most messages waiting, in memory; one more is refused, in MQTT 5.0 as Quota exceeded."`
-	MaxBytes    ByteSize `key:"max_bytes" default:"64MB" min:"1KB" max:"1TB" doc:"Most bytes that they take together."`
+	MaxMessages int      `key:"max_delayed_messages" default:"100000" min:"1" max:"1000000000" doc:"Most messages waiting, in memory; one more is refused, in MQTT 5.0 as Quota exceeded. One source of clients, an IPv4 address or a /64 of IPv6, has a third of them at most."`
+	MaxBytes    ByteSize `key:"max_bytes" default:"64MB" min:"1KB" max:"1TB" doc:"Most bytes that they take together; of one source a third at most."`
 }
 
 // Outbound bounds what waits for one connection.

@@ -1,17 +1,26 @@
 package config
 
 import (
+	"strings"
+
 	"github.com/wicketmq/wicket/engine/password/users"
 	"github.com/wicketmq/wicket/engine/topic"
+	"github.com/wicketmq/wicket/sdk/go/wire"
 )
+
+// delayed begins the topics of messages that come later (AUTHZ-12).
+const delayed = "$delayed/"
 
 // authz: each rule is one, and each excluded topic a filter.
 func (v *validator) authz() {
 	rules := []string{"authz", "rules"}
 	if !v.broken(rules...) {
 		for i, text := range v.cfg.Authz.Rules {
-			if _, err := users.ParseRule(text); err != nil {
+			r, err := users.ParseRule(text)
+			if err != nil {
 				v.failAt(rules, i, "%q: %v", text, err)
+			} else if r.Actions&wire.Publish != 0 && strings.HasPrefix(r.Filter, delayed) {
+				v.warnAt(rules, i, "%q matches no message: one to %sSECONDS/TOPIC is permitted as one to TOPIC; write the rule for that", text, delayed)
 			}
 		}
 	}
