@@ -15,7 +15,7 @@ import (
 type lang struct {
 	name    string
 	sdk     string   // where its SDK goes, below that of all
-	marks   []string // patterns of files, one of which a plugin in it has
+	marks   []string // patterns of files, one of which a plugin in it has; two at most
 	sources []string // patterns of names that a rebuild depends on
 	tool    string   // program that builds; one in node_modules of the plugin goes before that of the system
 	install string   // what to do when it is not there
@@ -192,12 +192,15 @@ func languageOf(dir string) (*lang, error) {
 		return nil, fmt.Errorf("cannot build %q: name the directory of the plugin", dir)
 	}
 	var marks []string
-	for _, l := range languages {
-		for _, pattern := range l.marks {
-			if found, err := filepath.Glob(filepath.Join(dir, pattern)); err == nil && len(found) > 0 {
+	for i := range 2 { // what marks a language best goes before what may be there by chance
+		for _, l := range languages {
+			if i >= len(l.marks) {
+				continue
+			}
+			if found, err := filepath.Glob(filepath.Join(dir, l.marks[i])); err == nil && len(found) > 0 {
 				return l, nil
 			}
-			marks = append(marks, pattern)
+			marks = append(marks, l.marks[i])
 		}
 	}
 	return nil, fmt.Errorf("cannot build %q: it is not the directory of a plugin: there is no %s", dir, strings.Join(marks, ", "))
