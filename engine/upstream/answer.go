@@ -62,6 +62,8 @@ func (l *line) answer(r *Request, err error) (out Response, again bool, _ error)
 			return out, false, errSwitches
 		case h.status < 200:
 			continue
+		case h.status == http.StatusNoContent && (h.length > 0 || h.chunked): // RFC 9110 section 8.6: it may have sent one all the same
+			h.length, h.chunked, h.close = 0, false, true
 		case r.Method == http.MethodHead, h.status == http.StatusNoContent, h.status == http.StatusNotModified:
 			h.length, h.chunked = 0, false
 		case h.length < 0 && !h.chunked:
@@ -72,7 +74,7 @@ func (l *line) answer(r *Request, err error) (out Response, again bool, _ error)
 			return out, false, err
 		}
 		l.c.served.Store(true)
-		return Response{Status: h.status, Header: h.fields, Body: body}, !h.close && l.br.Buffered() == 0, nil
+		return Response{Status: h.status, Header: h.fields, Body: body}, !h.close && l.spent(), nil
 	}
 	return out, false, errInterim
 }

@@ -49,7 +49,7 @@ func (c *conn) room() bool {
 	if c.http2 {
 		return c.active < MaxStreams && c.cc.Available() > 0
 	}
-	return c.active == 0 && c.cc.Available() > 0
+	return c.active == 0 && c.line.why == nil && c.cc.Available() > 0
 }
 
 // errUnsent is the error of an exchange of which nothing was written.

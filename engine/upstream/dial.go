@@ -57,9 +57,13 @@ func (s *settings) newTransport(dial dialer, host string) {
 
 // open makes a connection below HTTP. rw is what HTTP is spoken on, either raw
 // itself or TLS.
-func (s *settings) open(ctx context.Context) (raw, rw net.Conn, err error) {
-	if raw, err = s.dial(ctx, "tcp", s.address); err != nil || s.client == nil {
-		return raw, raw, err
+func (s *settings) open(ctx context.Context) (raw *tap, rw net.Conn, err error) {
+	below, err := s.dial(ctx, "tcp", s.address)
+	if err != nil {
+		return nil, nil, err
+	}
+	if raw = newTap(below); s.client == nil {
+		return raw, raw, nil
 	}
 	t := tls.Client(raw, s.client)
 	if err := t.HandshakeContext(ctx); err != nil {

@@ -16,7 +16,7 @@ import (
 // goroutines hand every request and answer on to each other.
 type line struct {
 	c      *conn
-	raw    net.Conn // below TLS
+	raw    *tap // below TLS
 	rw     net.Conn
 	socket *socket // of rw, when that is one
 	in     limited
@@ -79,10 +79,10 @@ const (
 	smallBody = 4 << 10
 )
 
-func newLine(c *conn, raw, rw net.Conn) *line {
+func newLine(c *conn, raw *tap, rw net.Conn) *line {
 	l := &line{c: c, raw: raw, rw: rw, wrote: make(chan written, 1)}
 	if c.s.client == nil { // TLS would wait
-		l.socket = newSocket(raw)
+		l.socket = raw.socket
 	}
 	l.in.Conn = rw
 	l.br = bufio.NewReaderSize(&l.in, 2<<10)
@@ -149,9 +149,11 @@ func (l *line) next() bool {
 	w := l.written()
 	one, why := l.state()
 	switch {
+	case w.n == 0 && why == nil:
+		out, err = Response{}, errUnsent // what has come, such as 408 to who is idle, answers nothing
+	case w.n == 0:
+		out, err = Response{}, u.exchangeError(why, l.c, w.err)
 	case err == nil:
-	case why == nil && w.n == 0:
-		err = errUnsent
 	case w.err != nil && isTimeout(err):
 		err = u.exchangeError(why, l.c, w.err)
 	default:
@@ -171,6 +173,14 @@ func (l *line) next() bool {
 func isTimeout(err error) bool {
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()
+}
+
+// spent reports whether nothing of the server's has arrived beyond what was read.
+func (l *line) spent() bool {
+	l.raw.now = true
+	_, err := l.br.Peek(1)
+	l.raw.now = false
+	return errors.Is(err, errNothing)
 }
 
 // state returns the call under way, and why it must end, if it must.

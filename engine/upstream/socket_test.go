@@ -79,7 +79,7 @@ func small(t *testing.T, u *Upstream) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, c := range u.conns {
-		if err := c.line.raw.(*net.TCPConn).SetWriteBuffer(4 << 10); err != nil {
+		if err := c.line.raw.Conn.(*net.TCPConn).SetWriteBuffer(4 << 10); err != nil {
 			t.Error(err)
 		}
 	}

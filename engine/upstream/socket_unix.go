@@ -3,12 +3,13 @@
 package upstream
 
 import (
+	"io"
 	"net"
 	"syscall"
 )
 
-// socket writes to a connection what the system takes at once. One goroutine
-// at a time may use it.
+// socket writes to a connection what the system takes at once, and reads what is
+// there. One goroutine at a time may write.
 type socket struct {
 	raw syscall.RawConn
 	try func(fd uintptr) bool
@@ -56,4 +57,26 @@ func (s *socket) write(b []byte) (int, error) {
 		err = s.err
 	}
 	return s.n, err
+}
+
+// read reads what is there, or returns errNothing.
+func (s *socket) read(p []byte) (n int, err error) {
+	if e := s.raw.Read(func(fd uintptr) bool {
+		n, err = syscall.Read(int(fd), p)
+		for err == syscall.EINTR {
+			n, err = syscall.Read(int(fd), p)
+		}
+		return true
+	}); e != nil {
+		return 0, e
+	}
+	switch {
+	case err == syscall.EAGAIN:
+		return 0, errNothing
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
 }

@@ -12,10 +12,10 @@
 //
 // There are no retries, no redirects, no cookies, no compression and no proxy
 // from the environment. A connection on which a request timed out takes no
-// further one. When a server keeps failing, a breaker refuses requests at once
-// and looks for the server by itself, at growing, jittered intervals; when it
-// is back, requests are let through one by one at first, so that a crowd does
-// not knock it over again.
+// further one, nor does one on which more has come than the answer. When a server
+// keeps failing, a breaker refuses requests at once and looks for the server by
+// itself, at growing, jittered intervals; when it is back, requests are let
+// through one by one at first, so that a crowd does not knock it over again.
 package upstream
 
 import (
