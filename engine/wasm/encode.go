@@ -5,7 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
+	"unicode/utf8"
 
 	"github.com/wicketmq/wicket/engine/auth"
 	"github.com/wicketmq/wicket/engine/cert"
@@ -50,11 +50,14 @@ func appendText[T string | []byte](b []byte, field int, v T) []byte {
 	return appendElement(b, field, v)
 }
 
-// appendForeign appends a text that a peer has made and nobody has looked at:
-// what is not UTF-8 in it is written as U+FFFD. A guest that refuses the message
-// would leave the client to on_error.
+// appendForeign appends a name that a peer has made and nobody has looked at. One
+// that is not UTF-8 is left out: a guest that refuses the message would leave the
+// client to on_error, and with U+FFFD in it two names could become one.
 func appendForeign(b []byte, field int, s string) []byte {
-	return appendText(b, field, strings.ToValidUTF8(s, "\ufffd"))
+	if !utf8.ValidString(s) {
+		return b
+	}
+	return appendText(b, field, s)
 }
 
 // appendElement appends one entry of a repeated field, empty or not.
@@ -154,7 +157,7 @@ func appendProxy(b []byte, field int, client netip.AddrPort, p *auth.Proxy) []by
 	b = appendPeer(b, 2, client)
 	b = appendPeer(b, 3, p.Destination)
 	b = appendForeign(b, 4, p.CommonName)
-	b = appendBool(b, 5, p.CommonName != "")
+	b = appendBool(b, 5, p.CommonName != "" && utf8.ValidString(p.CommonName))
 	b = appendPeer(b, 6, p.Via)
 	b = appendForeign(b, 7, p.ServerName)
 	b = appendForeign(b, 8, p.ALPN)
