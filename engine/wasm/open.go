@@ -156,6 +156,7 @@ func (p *Plugin) compile(ctx context.Context, m *module, binary []byte) error {
 func (p *Plugin) newCode(ctx context.Context, m *module, binary []byte) (*code, error) {
 	dir := p.host.dir
 	c, err := p.compileWith(ctx, m, binary, p.host.cache)
+	trimCache(dir, maxCache)
 	if err == nil || dir == "" || errors.Is(err, errRefused) {
 		return c, err
 	}

@@ -6,12 +6,7 @@ package wasmtest
 import (
 	"os"
 	"path/filepath"
-	"time"
 )
-
-// keep is for how long a compiled module stays. Those of modules that have
-// changed since would pile up.
-const keep = 7 * 24 * time.Hour
 
 // Cache is the directory of compiled modules, bin/compiled of the checkout whose
 // test this process runs, for wasm.HostOptions.CacheDir. It stays when tests end.
@@ -22,7 +17,6 @@ func Cache() string {
 	if root == "" || os.MkdirAll(dir, 0o700) != nil {
 		return ""
 	}
-	forget(dir, time.Now().Add(-keep))
 	return dir
 }
 
@@ -35,14 +29,4 @@ func root() string {
 		}
 	}
 	return ""
-}
-
-// forget removes what was compiled before. Another process may do the same.
-func forget(dir string, before time.Time) {
-	files, _ := filepath.Glob(filepath.Join(dir, "wazero-*", "*"))
-	for _, file := range files {
-		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.ModTime().Before(before) {
-			_ = os.Remove(file)
-		}
-	}
 }
