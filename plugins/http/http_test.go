@@ -159,6 +159,56 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
+// AHTTP-13: so many wait for one request, and the next one sends another, so that all
+// of them are answered within the time that the broker gives the plugin. Of a long
+// answer each has its own, as if nothing were shared.
+func TestLargeCrowd(t *testing.T) {
+	g := open(t, strings.Replace(config, "{", `{"share_requests":"5s",`, 1))
+	const n, each = 200, 65 // who sends it, and those who wait with it
+	for i := range int64(n) {
+		g.Authenticate(i, connect("c1"))
+	}
+	if len(g.Requests) != (n+each-1)/each {
+		t.Fatalf("%d requests", len(g.Requests))
+	}
+	rules := func(n int) string {
+		return `{"result":"allow","acl":[` + strings.Repeat(`{"permission":"allow","action":"all","topic":"devices/${clientid}/#"},`, n-1) + `{"permission":"deny","action":"all","topic":"#"}]}`
+	}
+	sent := g.Requests
+	g.Requests = nil
+	g.Respond(sent[1].ID, says(rules(50)))
+	if len(g.Answers) != each || len(g.Requests) != 0 {
+		t.Errorf("%d answers, %d requests", len(g.Answers), len(g.Requests))
+	}
+	g.Respond(sent[0].ID, says(rules(500)))
+	if len(g.Answers) != each+1 || len(g.Requests) != each-1 {
+		t.Fatalf("%d answers, %d requests", len(g.Answers), len(g.Requests))
+	}
+	for _, r := range g.Requests {
+		if r.Path != sent[0].Path || r.Method != sent[0].Method || string(r.Body) != string(sent[0].Body) || len(r.Headers) != len(sent[0].Headers) {
+			t.Fatalf("%+v is not %+v", r, sent[0])
+		}
+		g.Respond(r.ID, says(rules(500)))
+	}
+	g.Complete(sent[2].ID, wire.Failed, "connection refused")
+	g.Respond(sent[3].ID, &wire.HTTPResponse{Status: 204})
+	for i := range int64(n) {
+		a, ok := g.Answers[i]
+		want, rules := int32(wire.Allow), 0
+		switch i / each {
+		case 0:
+			rules = 500
+		case 1:
+			rules = 50
+		case 2:
+			want = wire.Next
+		}
+		if !ok || a.Code != want || len(a.Rules) != rules {
+			t.Errorf("client %d: %t, code %d, %d rules", i, ok, a.Code, len(a.Rules))
+		}
+	}
+}
+
 // BenchmarkConnect is a CONNECT through the module: the event, the request, the
 // answer with two rules, the verdict.
 func BenchmarkConnect(b *testing.B) {

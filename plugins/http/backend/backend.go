@@ -165,7 +165,7 @@ func (q *query) ask(s *subject, read reading, then func(wicket.Verdict) wicket.V
 	w := q.wait()
 	w.ctx, w.client, w.access = s.ctx, append(w.client[:0], s.clientID()...), s.access != nil // what is kept while the client waits
 	w.read, w.then, w.key = read, then, key
-	if q.shared.join(w) {
+	if q.shared.join(w, &r) {
 		return wicket.Later()
 	}
 	return w.ctx.HTTPThen(&r, w.answered)
@@ -181,7 +181,7 @@ type waiter struct {
 	read     reading
 	then     func(wicket.Verdict) wicket.Verdict
 	answered func(*wicket.HTTPResponse, error) wicket.Verdict // the method answer
-	joined   []*waiter                                        // those who wait for the same answer
+	company  *company                                         // those who wait for the same answer; nil for nobody
 	until    int64                                            // nobody joins any more
 }
 
@@ -222,9 +222,9 @@ func (w *waiter) answer(res *wicket.HTTPResponse, err error) wicket.Verdict {
 	if answered {
 		q.denials.add(w.ctx, w.key, v)
 	}
-	joined := q.shared.part(w)
+	others := q.shared.part(w)
 	_, then := q.done(w)
-	q.follow(joined, v)
+	q.follow(others, res, v)
 	if then != nil {
 		return then(v)
 	}

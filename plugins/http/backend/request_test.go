@@ -309,10 +309,19 @@ func TestSettingsNoted(t *testing.T) {
 	}
 }
 
-// FuzzAnswer: an answer of any form gives a verdict that the broker can read.
+// FuzzAnswer: an answer of any form gives a verdict that the broker can read, the same
+// each time, whatever was answered before. Who is let in by JSON would be by any
+// reader of it: encoding/json, which takes the last of two like keys, says so too.
 func FuzzAnswer(f *testing.F) {
 	for _, body := range []string{`{"result":"allow","is_superuser":true,"client_attrs":{"a":"b"},"expire_at":1893456000,"acl":[{"permission":"allow","action":"all","topic":"eq t","qos":"0,1"}]}`,
-		`{"result":"allow","acl":{"pub":["a/#"]}}`, `{"result":"deny"}`, "result=allow&expire_at=1893456000&acl=%5B%5D", "result=ignore"} {
+		`{"result":"allow","acl":{"pub":["a/#"]}}`, `{"result":"deny"}`, "result=allow&expire_at=1893456000&acl=%5B%5D", "result=ignore",
+		`{"result":"deny","result":"allow"}`, `{"result":"allow","result":"deny"}`, `{"result":"allow","res\u0075lt":"deny"}`, `{"re\u0073ult":"\u0061llow"}`,
+		`{"x":{"result":"allow"}}`, `{"x":"\"result\":\"allow\""}`, `{"x":["result","allow"]}`, `{"Result":"allow"}`, `{"result":"allow\u0000"}`, `{"result":"ALLOW"}`,
+		`{"result":1}`, `{"result":true}`, `{"result":null}`, `{"result":["allow"]}`, `{"result":{"allow":1}}`, "\ufeff{\"result\":\"allow\"}", `{"result":"allow"}x`,
+		"{\"result\":\"allow\"}\x00", `{"result":"allow"}{"result":"deny"}`, `[{"result":"allow"}]`, `"allow"`, "allow", `{"result":"allow",}`, `{'result':'allow'}`,
+		"{\"result\":\"allow\",\"x\":\"\xff\"}", `{"result":"allow","x":"\ud800"}`, `{"result":"allow","is_superuser":"true","is_superuser\u0000":1}`, `{"result":"allow","is_superuser":1.0}`,
+		`{"result":"allow","is_superuser":1e0}`, `{"result":"allow","acl":{}}`, `{"result":"allow","acl":[[]]}`, `{"result":"allow","acl":"[]"}`, strings.Repeat(`{"a":`, 70) + `{"result":"allow"}` + strings.Repeat("}", 70),
+	} {
 		f.Add(body)
 	}
 	b, _, err := New(load(loginConfig))
@@ -320,10 +329,23 @@ func FuzzAnswer(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		for _, kind := range []string{mediaJSON, mediaForm} {
+		for _, kind := range []string{mediaJSON, mediaForm, mediaJSON} {
 			v := b.Authenticate(wicket.TestContext(says(200, kind, body)), alice())
 			d := v.Detail()
-			if v.Code() == wicket.CodeAllow && !strings.Contains(body, "allow") {
+			fresh := open(t, loginConfig).Authenticate(wicket.TestContext(says(200, kind, body)), alice())
+			if v.Code() != fresh.Code() || !reflect.DeepEqual(d, fresh.Detail()) {
+				t.Errorf("%q: %+v, and at first %+v", body, v, fresh)
+			}
+			var theirs map[string]any
+			if kind == mediaJSON && v.Code() == wicket.CodeAllow {
+				err := json.Unmarshal([]byte(body), &theirs)
+				super := theirs["is_superuser"]
+				if err != nil || theirs["result"] != "allow" || d.Superuser && super != true && super != "true" && super != float64(1) ||
+					(theirs["acl"] != nil) != (len(d.Rules) > 0) && !emptyACL(theirs["acl"]) {
+					t.Errorf("%q lets in, %+v: others read %v (%v)", body, d, theirs, err)
+				}
+			}
+			if v.Code() == wicket.CodeAllow && kind == mediaForm && !strings.Contains(body, "allow") && !strings.Contains(body, "%") {
 				t.Errorf("%q is taken for a yes", body)
 			}
 			for _, r := range d.Rules {
@@ -336,6 +358,22 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// emptyACL reports whether there is no topic in what an answer has for acl.
+func emptyACL(acl any) bool {
+	switch acl := acl.(type) {
+	case []any:
+		return len(acl) == 0
+	case map[string]any:
+		for _, topics := range acl {
+			if list, ok := topics.([]any); !ok || len(list) > 0 {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // FuzzTemplate: text that has no placeholder in it is sent as it stands.
