@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,22 +82,29 @@ func TestCodeChecked(t *testing.T) {
 func TestCodeIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t, HostOptions{})
+		count := func() (idle, known int, sweep bool) { // the timer looks at them as well
+			h.codes.mu.Lock()
+			defer h.codes.mu.Unlock()
+			return len(h.codes.idle), len(h.codes.known), h.codes.sweep != nil
+		}
 		for i := range 2 * idleCodes {
 			closePlugin(t, open(t, h, Options{Module: renamed(guest(t, "behave"), fmt.Sprint(i))}))
 		}
-		if n := len(h.codes.idle); n != idleCodes || len(h.codes.known) != n {
-			t.Errorf("%d codes are kept of %d that are known", n, len(h.codes.known))
+		if idle, known, _ := count(); idle != idleCodes || known != idle {
+			t.Errorf("%d codes are kept of %d that are known", idle, known)
 		}
+		h.codes.mu.Lock()
 		last := h.codes.idle[idleCodes-1]
+		h.codes.mu.Unlock()
 		time.Sleep(idleTime - time.Second)
 		p := open(t, h, Options{Module: renamed(guest(t, "behave"), fmt.Sprint(2*idleCodes-1))})
-		if p.code != last || slices.Contains(h.codes.idle, last) {
+		if idle, _, _ := count(); p.code != last || idle != idleCodes-1 {
 			t.Error("it was compiled again")
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if n := len(h.codes.idle); n != 0 || len(h.codes.known) != 1 {
-			t.Errorf("%d codes are kept of %d that are known", n, len(h.codes.known))
+		if idle, known, _ := count(); idle != 0 || known != 1 {
+			t.Errorf("%d codes are kept of %d that are known", idle, known)
 		}
 		if v := answer(t, p, "allow"); v.Decision != auth.Allow {
 			t.Errorf("%+v", v)
@@ -106,7 +112,7 @@ func TestCodeIdle(t *testing.T) {
 		closePlugin(t, p)
 		time.Sleep(idleTime)
 		synctest.Wait()
-		if len(h.codes.idle) != 0 || len(h.codes.known) != 0 || h.codes.sweep != nil {
+		if idle, known, sweep := count(); idle != 0 || known != 0 || sweep {
 			t.Error("the memory of a plugin that is gone is kept")
 		}
 	})
