@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -49,6 +50,47 @@ func (s *pluginSwaps) flat(t *testing.T, pace string, begin int) {
 	if slope*float64(n) > 0.1*at(150) {
 		t.Errorf("%s, memory grows by %.1f MB in %d swaps", pace, slope*float64(n), n)
 	}
+}
+
+// swapTicks is what came of a number of ticks.
+type swapTicks struct {
+	during        time.Duration
+	known, unseen []time.Duration // what the swaps took, sorted: to a version that was there before, and to one that was not
+	missed        int             // ticks that were over before the swaps before them were done
+}
+
+// tick is the time from one swap to the next.
+const tick = 100 * time.Millisecond
+
+// ticks has n times to swap for the next version, unless the swap before is still
+// under way. unseen says when that is a file that nobody has seen before.
+func (s *pluginSwaps) ticks(t *testing.T, n int, unseen func(i int) bool) (f swapTicks) {
+	t.Helper()
+	fresh := false
+	began := time.Now()
+	for i := range n {
+		fresh = fresh || unseen(i)
+		due := began.Add(time.Duration(i) * tick)
+		if time.Since(due) > tick {
+			f.missed++
+			continue
+		}
+		time.Sleep(time.Until(due))
+		took := &f.known
+		if fresh {
+			took = &f.unseen
+		}
+		*took = append(*took, s.next(t, fresh))
+		fresh = false
+	}
+	time.Sleep(time.Until(began.Add(time.Duration(n) * tick)))
+	f.during = time.Since(began)
+	slices.Sort(f.known)
+	slices.Sort(f.unseen)
+	t.Logf("%d ticks in %s: %d swaps to known versions, done after p50 %s, p99 %s; %d to unseen ones, p50 %s, at most %s; %d ticks missed",
+		n, f.during.Round(time.Millisecond), len(f.known), percentile(f.known, 50), percentile(f.known, 99),
+		len(f.unseen), percentile(f.unseen, 50), percentile(f.unseen, 100), f.missed)
+	return f
 }
 
 func mean(y []float64) (m float64) {

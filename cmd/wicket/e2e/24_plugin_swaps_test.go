@@ -126,47 +126,6 @@ func (s *pluginSwaps) storm(t *testing.T, pause time.Duration) (end func()) {
 	return func() { cancel(); clients.Wait() }
 }
 
-// swapTicks is what came of a number of ticks.
-type swapTicks struct {
-	during        time.Duration
-	known, unseen []time.Duration // what the swaps took, sorted: to a version that was there before, and to one that was not
-	missed        int             // ticks that were over before the swaps before them were done
-}
-
-// tick is the time from one swap to the next.
-const tick = 100 * time.Millisecond
-
-// ticks has n times to swap for the next version, unless the swap before is still
-// under way. unseen says when that is a file that nobody has seen before.
-func (s *pluginSwaps) ticks(t *testing.T, n int, unseen func(i int) bool) (f swapTicks) {
-	t.Helper()
-	fresh := false
-	began := time.Now()
-	for i := range n {
-		fresh = fresh || unseen(i)
-		due := began.Add(time.Duration(i) * tick)
-		if time.Since(due) > tick {
-			f.missed++
-			continue
-		}
-		time.Sleep(time.Until(due))
-		took := &f.known
-		if fresh {
-			took = &f.unseen
-		}
-		*took = append(*took, s.next(t, fresh))
-		fresh = false
-	}
-	time.Sleep(time.Until(began.Add(time.Duration(n) * tick)))
-	f.during = time.Since(began)
-	slices.Sort(f.known)
-	slices.Sort(f.unseen)
-	t.Logf("%d ticks in %s: %d swaps to known versions, done after p50 %s, p99 %s; %d to unseen ones, p50 %s, at most %s; %d ticks missed",
-		n, f.during.Round(time.Millisecond), len(f.known), percentile(f.known, 50), percentile(f.known, 99),
-		len(f.unseen), percentile(f.unseen, 50), percentile(f.unseen, 100), f.missed)
-	return f
-}
-
 // next swaps for the next version, and returns how long that took. fresh says that
 // it is in a file that nobody has seen before.
 func (s *pluginSwaps) next(t *testing.T, fresh bool) time.Duration {
