@@ -92,10 +92,10 @@ func talkRetained(t *testing.T, c talker) {
 func talkWill(t *testing.T, c talker) {
 	topic := unique("will")
 	watcher := c.listen(subscriber{id: unique("s"), filter: topic, qos: 1})
-	orderly := c.listen(subscriber{id: unique("s"), filter: "unused", will: &message{Topic: topic, Payload: "wrong", QoS: 1}})
+	orderly := c.listen(subscriber{id: unique("s"), filter: unique("unused"), will: &message{Topic: topic, Payload: "wrong", QoS: 1}})
 	orderly.leave()
 	will := message{Topic: topic, Payload: "killed", QoS: 1}
-	killed := c.listen(subscriber{id: unique("s"), filter: "unused", will: &will})
+	killed := c.listen(subscriber{id: unique("s"), filter: unique("unused"), will: &will})
 	killed.kill()
 	watcher.expect(will)
 	watcher.leave()
