@@ -84,7 +84,7 @@ func TestStorm(t *testing.T) {
 // TestStormServed: a storm within the caps is queued and served, from many
 // goroutines to many workers.
 func TestStormServed(t *testing.T) {
-	p := open(t, newHost(t, HostOptions{}), Options{Workers: 4, Limits: Limits{Wall: time.Minute}})
+	p := open(t, newHost(t, HostOptions{}), Options{Workers: 4, Limits: Limits{Wall: time.Minute, AuthenticateSlice: time.Minute}})
 	var allowed, busy atomic.Int64
 	var wg sync.WaitGroup
 	for range 8 {
