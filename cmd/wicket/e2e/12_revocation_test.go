@@ -324,7 +324,7 @@ func TestMoreListsThanTheCacheHolds(t *testing.T) {
 // that nobody has yet, and its server takes its time. It is asked once, and
 // who is in notices nothing.
 func TestThousandFirstHandshakes(t *testing.T) {
-	t.Parallel()
+	// Not beside others, whose work its client that is in would notice too.
 	const guests = 1000
 	w, a := newWeb(t), newAuthority(t, "Root")
 	a.client("alice", w.URL+"/ca.crl")
